@@ -75,7 +75,7 @@ type Append struct {
 
 // Appended is the answer to an Append: where its events stand in the log.
 type Appended struct {
-	First, Last int64    // positions of the first and the last event; both 0 when there was none
+	First, Last int64    // positions of the first and the last event; without events First is Last+1 and Last the log's end then
 	Records     []Record // the events as committed
 	Repeated    bool     // this command id had been accepted before; Records are those of the first time
 }

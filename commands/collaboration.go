@@ -1,0 +1,229 @@
+package commands
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// PairFields name the two accounts of a collaboration in a command's body.
+type PairFields struct {
+	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"Account of the consultancy"`
+	ClientID      uuid.UUID `json:"clientId" format:"uuid" doc:"Account of the client"`
+}
+
+func (p PairFields) pair() domain.Pair { return domain.Pair(p) }
+
+// Check keeps an account from collaborating with itself.
+func (p PairFields) Check() []domain.FieldError {
+	if p.ConsultancyID == p.ClientID {
+		return []domain.FieldError{{Field: "clientId", Rule: "must differ from consultancyId"}}
+	}
+	return nil
+}
+
+// SendMessage writes into the pair's conversation (S5). A client may write before it asks to collaborate.
+type SendMessage struct {
+	PairFields
+	Body string `json:"body" minLength:"1" maxLength:"4000" doc:"What to say"`
+}
+
+// Decide asks the pair.
+func (c SendMessage) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
+		return g.Send(d.Actor, domain.MessageSent{MessageID: d.NewID(), Body: c.Body})
+	})
+}
+
+// MarkConversationRead notes that the actor's side has read the conversation (S5).
+type MarkConversationRead struct{ PairFields }
+
+// Decide asks the pair.
+func (c MarkConversationRead) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.MarkRead(d.Actor) })
+}
+
+// RequestCollaboration asks a consultancy to collaborate (S5).
+type RequestCollaboration struct {
+	PairFields
+	Message string `json:"message" minLength:"1" maxLength:"4000" doc:"What the client needs"`
+}
+
+// RequestResult names what RequestCollaboration created.
+type RequestResult struct {
+	CollaborationID uuid.UUID `json:"collaborationId"`
+	Engagement      int       `json:"engagement"`
+}
+
+// Decide asks the pair.
+func (c RequestCollaboration) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Request(d.Actor, d.Now, c.Message) })
+}
+
+func requested(_ *Executor, _ RequestCollaboration, events []domain.Event) (RequestResult, error) {
+	e, err := only[domain.CollaborationRequested](events)
+	return RequestResult{CollaborationID: e.CollaborationID, Engagement: e.Engagement}, err
+}
+
+// AcceptCollaboration accepts a client's request (S5).
+type AcceptCollaboration struct{ PairFields }
+
+// Decide asks the pair.
+func (c AcceptCollaboration) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Accept(d.Actor, d.Now) })
+}
+
+// DeclineCollaboration declines a client's request (H).
+type DeclineCollaboration struct {
+	PairFields
+	ReasonCode domain.DeclineReason `json:"reasonCode" enum:"no_capacity,not_our_field,conflict_of_interest,other" doc:"Why"`
+}
+
+// Decide asks the pair.
+func (c DeclineCollaboration) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Decline(d.Actor, d.Now, c.ReasonCode) })
+}
+
+// WithdrawRequest takes a client's request back (B).
+type WithdrawRequest struct{ PairFields }
+
+// Decide asks the pair.
+func (c WithdrawRequest) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Withdraw(d.Actor, d.Now) })
+}
+
+// BlockClient keeps a client from writing and asking (H).
+type BlockClient struct{ PairFields }
+
+// Decide asks the pair.
+func (c BlockClient) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Block(d.Actor, d.Now) })
+}
+
+// UnblockClient lets a client write and ask again (H).
+type UnblockClient struct{ PairFields }
+
+// Decide asks the pair.
+func (c UnblockClient) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Unblock(d.Actor) })
+}
+
+// RequestAccess tells the client which access the consultancy needs (S6).
+type RequestAccess struct {
+	PairFields
+	SuggestedRole domain.Role `json:"suggestedRole" pattern:"^[a-z0-9_-]{1,64}$" patternDescription:"a role" doc:"A predefined role, or the id of a custom one"`
+	Purpose       string      `json:"purpose" minLength:"1" maxLength:"1000" doc:"What the access is for"`
+}
+
+// Decide asks the pair.
+func (c RequestAccess) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
+		return g.RequestAccess(d.Actor, d.Now, c.SuggestedRole, c.Purpose)
+	})
+}
+
+// GrantTerms are the role and the end of a grant.
+type GrantTerms struct {
+	RoleID    domain.Role `json:"roleId" pattern:"^[a-z0-9_-]{1,64}$" patternDescription:"a role" doc:"A predefined role, or the id of a custom one"`
+	ExpiresAt *time.Time  `json:"expiresAt,omitempty" doc:"When the grant ends; without it, it holds until it is revoked"`
+}
+
+// until is the end in the log's precision; zero when there is none.
+func (t GrantTerms) until() time.Time {
+	if t.ExpiresAt == nil {
+		return time.Time{}
+	}
+	return t.ExpiresAt.UTC().Truncate(time.Microsecond)
+}
+
+// GrantAccess lets the consultancy into the client's account (S6).
+type GrantAccess struct {
+	PairFields
+	GrantTerms
+}
+
+// GrantResult names what GrantAccess created.
+type GrantResult struct {
+	GrantID uuid.UUID `json:"grantId"`
+}
+
+// Decide asks the pair.
+func (c GrantAccess) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
+		return g.GrantAccess(d.Actor, d.Now, d.NewID(), c.RoleID, c.until())
+	})
+}
+
+func granted(_ *Executor, _ GrantAccess, events []domain.Event) (GrantResult, error) {
+	e, err := only[domain.AccessGranted](events)
+	return GrantResult{GrantID: e.GrantID}, err
+}
+
+// ChangeAccess gives the live grant another role or end (S6).
+type ChangeAccess struct {
+	PairFields
+	GrantTerms
+}
+
+// Decide asks the pair.
+func (c ChangeAccess) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
+		return g.ChangeAccess(d.Actor, d.Now, c.RoleID, c.until())
+	})
+}
+
+// RevokeAccess takes the access away; the collaboration stays active (H).
+type RevokeAccess struct{ PairFields }
+
+// Decide asks the pair.
+func (c RevokeAccess) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.RevokeAccess(d.Actor, d.Now) })
+}
+
+// ConfigureKPINotifications is the actor's choice of the KPIs to be told of (S7).
+type ConfigureKPINotifications struct {
+	PairFields
+	Sections []domain.Section `json:"sections" maxItems:"6" uniqueItems:"true" enum:"sales,expenses,banking,inbox,contacts,journal" doc:"The chosen sections; none means no notifications"`
+}
+
+// Decide asks the pair.
+func (c ConfigureKPINotifications) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
+		return g.ConfigureKPIs(d.Actor, d.Now, c.Sections)
+	})
+}
+
+// AssignAccountManagers puts people of the consultancy in charge of the client (S8).
+type AssignAccountManagers struct {
+	PairFields
+	UserIDs []uuid.UUID `json:"userIds" minItems:"1" maxItems:"50" format:"uuid" doc:"The people"`
+}
+
+// Decide asks the pair.
+func (c AssignAccountManagers) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Assign(d.Actor, d.Now, c.UserIDs) })
+}
+
+// UnassignAccountManager ends a person's charge of the client (S8).
+type UnassignAccountManager struct {
+	PairFields
+	UserID uuid.UUID `json:"userId" format:"uuid" doc:"The person"`
+}
+
+// Decide asks the pair.
+func (c UnassignAccountManager) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Unassign(d.Actor, d.Now, c.UserID) })
+}
+
+// EndCollaboration ends a collaboration, and with it all access (S11).
+type EndCollaboration struct {
+	PairFields
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why"`
+}
+
+// Decide asks the pair.
+func (c EndCollaboration) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.End(d.Actor, d.Now, c.Reason) })
+}

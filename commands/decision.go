@@ -1,0 +1,140 @@
+// Package commands holds what people and services may ask of the ledger: one struct per command with its Decide, the list of
+// them all, and Execute, the one way from a request to committed events.
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Command is a request to the ledger. Decide loads the states that it needs, asks the domain, and raises the events that follow.
+type Command interface {
+	Decide(*Decision) error
+}
+
+// Decision is one attempt at deciding a command. Every state loaded is an expectation of the append: if it has changed by
+// then, the command is decided again.
+type Decision struct {
+	Actor domain.Actor
+	Now   time.Time
+
+	ctx    context.Context
+	states *States
+	newID  func() uuid.UUID
+	expect []eventstore.StreamVersion
+	raised []raised
+}
+
+type raised struct {
+	stream eventstore.StreamID
+	event  domain.Event
+}
+
+// NewID gives a fresh id for what the command creates.
+func (d *Decision) NewID() uuid.UUID { return d.newID() }
+
+// raise adds events to the outcome of the command. A nil event is none.
+func (d *Decision) raise(kind string, id uuid.UUID, events ...domain.Event) {
+	for _, event := range events {
+		if event != nil {
+			d.raised = append(d.raised, raised{eventstore.StreamID{Kind: kind, ID: id}, event})
+		}
+	}
+}
+
+func (d *Decision) account(id uuid.UUID) (*domain.Account, error) {
+	return load[domain.Account](d, domain.AccountStream, id)
+}
+
+func (d *Decision) partnership(id uuid.UUID) (*domain.Partnership, error) {
+	return load[domain.Partnership](d, domain.PartnershipStream, id)
+}
+
+func (d *Decision) session(id uuid.UUID) (*domain.Session, error) {
+	return load[domain.Session](d, domain.SessionStream, id)
+}
+
+func (d *Decision) task(id uuid.UUID) (*domain.Task, error) {
+	return load[domain.Task](d, domain.TaskStream, id)
+}
+
+// engagement loads all that the rules about a pair look at.
+func (d *Decision) engagement(pair domain.Pair) (domain.Engagement, error) {
+	g := domain.Engagement{Pair: pair}
+	var err error
+	if g.Consultancy, err = d.account(pair.ConsultancyID); err != nil {
+		return g, err
+	}
+	if g.Client, err = d.account(pair.ClientID); err != nil {
+		return g, err
+	}
+	if g.Partnership, err = d.partnership(pair.ConsultancyID); err != nil {
+		return g, err
+	}
+	g.Collaboration, err = load[domain.Collaboration](d, domain.CollaborationStream, pair.CollaborationID())
+	return g, err
+}
+
+// onPair decides a command about a pair whose events all belong to the collaboration's stream.
+func (d *Decision) onPair(pair domain.Pair, decide func(domain.Engagement) ([]domain.Event, error)) error {
+	g, err := d.engagement(pair)
+	if err != nil {
+		return err
+	}
+	events, err := decide(g)
+	if err != nil {
+		return err
+	}
+	d.raise(domain.CollaborationStream, pair.CollaborationID(), events...)
+	return nil
+}
+
+// onAccount decides a command about one account that raises one event.
+func (d *Decision) onAccount(id uuid.UUID, decide func(*domain.Account) (domain.Event, error)) error {
+	account, err := d.account(id)
+	if err != nil {
+		return err
+	}
+	event, err := decide(account)
+	if err != nil {
+		return err
+	}
+	d.raise(domain.AccountStream, id, event)
+	return nil
+}
+
+// load reads a state once per decision and notes its version as an expectation.
+func load[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) {
+	stream := eventstore.StreamID{Kind: kind, ID: id}
+	current, version, err := Load[S, P](d.ctx, d.states, stream)
+	if err != nil {
+		return nil, err
+	}
+	for _, expected := range d.expect {
+		if expected.Stream == stream {
+			return current, nil
+		}
+	}
+	d.expect = append(d.expect, eventstore.StreamVersion{Stream: stream, Version: version})
+	return current, nil
+}
+
+// events encodes what was raised for the store.
+func (d *Decision) events() ([]eventstore.NewEvent, error) {
+	events := make([]eventstore.NewEvent, len(d.raised))
+	for i, r := range d.raised {
+		data, err := json.Marshal(r.event)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", r.event.EventType(), err)
+		}
+		events[i] = eventstore.NewEvent{ID: d.newID(), Stream: r.stream, Type: r.event.EventType(), Data: data}
+	}
+	return events, nil
+}

@@ -1,0 +1,222 @@
+package commands
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Limits of Execute.
+const (
+	MaxAttempts  = 64                   // decisions on one command, each after a race lost; then the answer is a conflict
+	MaxRetryWait = 5 * time.Millisecond // between two of them; the actual wait is random below it
+)
+
+// Request is one command as an edge hands it over.
+type Request struct {
+	ID        uuid.UUID // the Idempotency-Key
+	Name      string
+	Body      []byte // JSON
+	Actor     domain.Actor
+	IfVersion *int64 // refuse the command unless the first stream it extends is at this version (If-Match)
+
+	CorrelationID, CausationID, TraceParent string
+}
+
+// Answer is what an accepted command did. A repeated command gets the first answer again.
+type Answer struct {
+	CommandID uuid.UUID  `json:"commandId" doc:"The command's Idempotency-Key"`
+	Position  int64      `json:"position" doc:"Place in the log that a query must have reached to show the outcome (minPosition)"`
+	Events    []EventRef `json:"events" doc:"What happened, in order"`
+	Result    any        `json:"result" doc:"What the command created"`
+	Repeated  bool       `json:"-"`
+}
+
+// EventRef names one event of an answer.
+type EventRef struct {
+	Type     string `json:"type" doc:"Wire name of the event" example:"collaboration.CollaborationAccepted.v1"`
+	Stream   string `json:"stream" doc:"Stream that it extends"`
+	Version  int64  `json:"version" doc:"Place in the stream, from 1"`
+	Position int64  `json:"position" doc:"Place in the log, from 1"`
+}
+
+// Executor takes commands from the edges to the store.
+type Executor struct {
+	Store    *eventstore.Store
+	States   *States
+	Registry *Registry
+	Tokens   *TokenSigner
+	Clock    func() time.Time
+	NewID    func() uuid.UUID
+}
+
+// Execute decodes a command strictly, decides it on current states, appends what it raises, and answers. Its errors are
+// *domain.Error. A race lost is decided again from fresh states, up to MaxAttempts times.
+func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
+	spec, command, err := x.Registry.Decode(r.Name, r.Body)
+	if err != nil {
+		return Answer{}, err
+	}
+	if r.ID == uuid.Nil {
+		return Answer{}, domain.Invalid("Idempotency-Key", "a UUID that is not all zeros")
+	}
+	hash, err := bodyHash(r, command)
+	if err != nil {
+		return Answer{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		answer, again, err := x.attempt(ctx, r, spec, command, hash)
+		if err == nil {
+			return answer, nil
+		}
+		if !again {
+			return Answer{}, storeError(err)
+		}
+		if attempt == MaxAttempts {
+			return Answer{}, &domain.Error{Kind: domain.Conflict, Code: "conflict", Detail: "others kept changing the same thing; try again", Err: err}
+		}
+		select {
+		case <-ctx.Done():
+			return Answer{}, storeError(ctx.Err())
+		case <-time.After(rand.N(MaxRetryWait)):
+		}
+	}
+}
+
+// attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
+func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte) (answer Answer, again bool, err error) {
+	d := &Decision{Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID}
+	if err := command.Decide(d); err != nil {
+		return x.rejected(ctx, r, spec, command, hash, d, err)
+	}
+	if err := d.checkVersion(r.IfVersion); err != nil {
+		return x.rejected(ctx, r, spec, command, hash, d, err)
+	}
+	events, err := d.events()
+	if err != nil {
+		return Answer{}, false, err
+	}
+	actor, onBehalfOf := r.Actor.String(), ""
+	if r.Actor.Via != "" {
+		actor, onBehalfOf = r.Actor.Via, actor
+	}
+	appended, err := x.Store.Append(ctx, eventstore.Append{
+		CommandID: r.ID, BodyHash: hash, Expect: d.expect, Events: events,
+		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: r.CorrelationID, CausationID: r.CausationID, TraceParent: r.TraceParent,
+	})
+	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
+		x.States.drop(conflict.Stream)
+		return Answer{}, true, err
+	}
+	if err != nil {
+		return Answer{}, false, err
+	}
+	x.States.advance(appended.Records)
+	answer, err = x.answer(spec, command, r.ID, appended)
+	return answer, false, err
+}
+
+// rejected makes sure that a refusal is true: a command that was accepted before gets its first answer, and a refusal based on
+// states that have changed meanwhile is decided again.
+func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, d *Decision, refusal error) (Answer, bool, error) {
+	record, appended, found, err := x.Store.Command(ctx, r.ID)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	if found {
+		if record.BodyHash != hash {
+			return Answer{}, false, eventstore.ErrCommandReused
+		}
+		answer, err := x.answer(spec, command, r.ID, appended)
+		return answer, false, err
+	}
+	streams := make([]eventstore.StreamID, len(d.expect))
+	for i, expected := range d.expect {
+		streams[i] = expected.Stream
+	}
+	versions, err := x.Store.Versions(ctx, streams)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	for i, expected := range d.expect {
+		if versions[i] != expected.Version {
+			x.States.drop(expected.Stream)
+			err = errors.Join(err, &eventstore.ConflictError{Stream: expected.Stream, Expected: expected.Version, Actual: versions[i]})
+		}
+	}
+	if err != nil {
+		return Answer{}, true, err
+	}
+	return Answer{}, false, refusal
+}
+
+// checkVersion holds the first stream that the command extends to the version that the caller has seen.
+func (d *Decision) checkVersion(want *int64) error {
+	if want == nil || len(d.raised) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(d.expect, func(e eventstore.StreamVersion) bool { return e.Stream == d.raised[0].stream })
+	if i >= 0 && d.expect[i].Version != *want {
+		return &domain.Error{Kind: domain.Stale, Code: "stale_version", Detail: fmt.Sprintf("%s is at version %d, not %d", d.expect[i].Stream, d.expect[i].Version, *want)}
+	}
+	return nil
+}
+
+// answer rebuilds the answer from the events of the command, so that it is the same whenever it is given.
+func (x *Executor) answer(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended) (Answer, error) {
+	events, err := x.States.decode(appended.Records)
+	if err != nil {
+		return Answer{}, err
+	}
+	result, err := spec.result(x, command, events)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{CommandID: id, Position: appended.Last, Events: make([]EventRef, len(appended.Records)), Result: result, Repeated: appended.Repeated}
+	for i, record := range appended.Records {
+		answer.Events[i] = EventRef{Type: record.Type, Stream: record.Stream.String(), Version: record.Version, Position: record.Position}
+	}
+	return answer, nil
+}
+
+// now is the moment of decision, in the log's precision.
+func (x *Executor) now() time.Time { return x.Clock().UTC().Truncate(time.Microsecond) }
+
+// bodyHash is over what was asked and by whom, however the JSON was written: the same id in another's hands is another command.
+func bodyHash(r Request, command Command) ([32]byte, error) {
+	canonical, err := json.Marshal(command)
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("encode %s: %w", r.Name, err)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n", r.Name, r.Actor)
+	h.Write(canonical)
+	return [32]byte(h.Sum(nil)), nil
+}
+
+// storeError says in the ledger's own terms what the store answered.
+func storeError(err error) error {
+	switch {
+	case errors.Is(err, eventstore.ErrCommandReused):
+		return &domain.Error{Kind: domain.Refused, Code: "idempotency_key_reused", Detail: "this Idempotency-Key was used for another command", Err: err}
+	case errors.Is(err, eventstore.ErrQueueFull):
+		return &domain.Error{Kind: domain.Unavailable, Code: "overloaded", Detail: "too many commands are waiting; try again", Err: err}
+	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, eventstore.ErrClosed):
+		return &domain.Error{Kind: domain.Unavailable, Code: "unavailable", Detail: "the event store does not answer; try again with the same Idempotency-Key", Err: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return &domain.Error{Kind: domain.Unavailable, Code: "timeout", Detail: "no answer in time; try again with the same Idempotency-Key", Err: err}
+	case errors.Is(err, eventstore.ErrInvalid):
+		return &domain.Error{Kind: domain.TooLarge, Code: "too_large", Detail: "the command would raise more than the log takes at once", Err: err}
+	}
+	return domain.AsError(err)
+}

@@ -1,0 +1,80 @@
+package commands
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// List is the list of every command, in the guide's order. The HTTP operations, the command line and the documents are made
+// from it.
+func List() []Spec {
+	var (
+		consultancy = uuid.MustParse("0192f3c4-0000-7000-8000-000000000001")
+		client      = uuid.MustParse("0192f3c4-0000-7000-8000-000000000002")
+		user        = uuid.MustParse("0192f3c4-0000-7000-8000-000000000003")
+		invitation  = uuid.MustParse("0192f3c4-0000-7000-8000-000000000005")
+		session     = uuid.MustParse("0192f3c4-0000-7000-8000-000000000007")
+		role        = domain.Role("0192f3c4-0000-7000-8000-000000000009")
+		pair        = PairFields{ConsultancyID: consultancy, ClientID: client}
+		details     = domain.AccountDetails{LegalName: "Vidal Asesoría S.L.", TradeName: "Vidal", TaxID: "B12345678", Country: "ES", Email: "hola@vidal.example", Phone: "+34 931 234 567"}
+		anna        = NewPerson{Name: "Anna Vidal", Email: "anna@vidal.example"}
+		profile     = domain.Profile{DisplayName: "Vidal Asesoría", Description: "Tax and accounts for shops.", Services: []string{"bookkeeping"}, Specialties: []string{"retail"}, Languages: []string{"es", "ca"}, Country: "ES", City: "Barcelona", Website: "https://vidal.example", ContactEmail: "hola@vidal.example"}
+		terms       = RoleTerms{Name: "Month end", Permissions: domain.Permissions{domain.Journal: domain.Edit, domain.Banking: domain.Read}}
+		due         = time.Date(2026, 3, 31, 16, 0, 0, 0, time.UTC)
+		task        = RaiseTask{ClientID: client, Section: domain.Sales, Title: "Categorise 3 invoices", ExternalRef: "erp-4711", GoTo: "https://app.example/sales/4711", DueAt: &due}
+	)
+	return []Spec{
+		creates("S1", "RegisterAccount", "Open an account with its owner", RegisterAccount{Type: domain.Consultancy, AccountDetails: details, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: anna}, registered),
+		does("S1", "UpdateAccountDetails", "Replace what an account tells of itself", UpdateAccountDetails{consultancy, details}),
+		does("S2", "RecordSubscription", "Record an account's plan and how it stands with its payments", RecordSubscription{consultancy, domain.PlanPremium, domain.Current}),
+
+		does("S2", "ApplyForPartnership", "Ask to join the programme", ApplyForPartnership{consultancy}),
+		does("S2", "AcceptPartnership", "Let a consultancy into the programme", AcceptPartnership{consultancy}),
+		does("S2", "RejectPartnership", "Refuse an application", RejectPartnership{consultancy, "incomplete"}),
+
+		creates("S3", "SubmitProfile", "Hand in a revision of the profile for review", SubmitProfile{consultancy, profile}, submitted),
+		does("S3", "ApproveProfile", "Publish the latest revision of a profile", ApproveProfile{consultancy, 1}),
+		does("S3", "RejectProfile", "Send the latest revision of a profile back", RejectProfile{consultancy, 1, "incomplete", "Please name your services."}),
+
+		creates("S4", "InviteMember", "Invite a person to an account", InviteMember{consultancy, anna, domain.RoleAccountManager}, invited),
+		does("S4", "ResendInvitation", "Give an invitation a new term", ResendInvitation{consultancy, invitation}),
+		does("S4", "RevokeInvitation", "Take an invitation back", RevokeInvitation{consultancy, invitation}),
+		does("S4", "AcceptInvitation", "Join the account that invited the actor", AcceptInvitation{consultancy, invitation}),
+		does("S4", "ChangeMemberRole", "Give a member another role", ChangeMemberRole{consultancy, user, domain.RoleAdministrator}),
+		does("S4", "RemoveMember", "End a membership", RemoveMember{consultancy, user}),
+		does("S4", "TransferOwnership", "Make another member the owner", TransferOwnership{consultancy, user}),
+		creates("S4", "CreateRole", "Define a role of a business's own", CreateRole{client, terms}, roleCreated),
+		does("S4", "UpdateRole", "Change a role of a business's own", UpdateRole{client, role, terms}),
+		does("S4", "DeleteRole", "Take a role of a business's own away", DeleteRole{client, role}),
+
+		does("S5", "SendMessage", "Write to the other side", SendMessage{pair, "Do you work with shops?"}),
+		does("S5", "MarkConversationRead", "Mark the conversation as read by the actor's side", MarkConversationRead{pair}),
+		creates("S5", "RequestCollaboration", "Ask a consultancy to collaborate", RequestCollaboration{pair, "Please keep our books."}, requested),
+		does("S5", "AcceptCollaboration", "Accept a client's request", AcceptCollaboration{pair}),
+		does("S5", "DeclineCollaboration", "Decline a client's request", DeclineCollaboration{pair, domain.DeclinedNoCapacity}),
+		does("S5", "WithdrawRequest", "Take a request back", WithdrawRequest{pair}),
+		does("S5", "BlockClient", "Keep a client from writing and asking", BlockClient{pair}),
+		does("S5", "UnblockClient", "Let a client write and ask again", UnblockClient{pair}),
+
+		does("S6", "RequestAccess", "Ask the client for access to its account", RequestAccess{pair, domain.RoleFinance, "Monthly closing"}),
+		creates("S6", "GrantAccess", "Grant a consultancy access to the client's account", GrantAccess{pair, GrantTerms{domain.RoleFinance, &due}}, granted),
+		does("S6", "ChangeAccess", "Give the live grant another role or end", ChangeAccess{pair, GrantTerms{domain.RoleSales, &due}}),
+		does("S6", "RevokeAccess", "Take the access away", RevokeAccess{pair}),
+
+		does("S7", "ConfigureKPINotifications", "Choose the KPIs to be told of", ConfigureKPINotifications{pair, []domain.Section{domain.Sales, domain.Banking}}),
+
+		does("S8", "AssignAccountManagers", "Put people in charge of a client", AssignAccountManagers{pair, []uuid.UUID{user}}),
+		does("S8", "UnassignAccountManager", "End a person's charge of a client", UnassignAccountManager{pair, user}),
+
+		creates("S9", "OpenClientAccount", "Log in to a client's account", OpenClientAccount{pair, "Monthly closing"}, opened),
+		does("S9", "CloseClientAccount", "End a log-in to a client's account", CloseClientAccount{session}),
+
+		creates("S10", "RaiseTask", "Raise a pending activity of a client", task, taskRaised),
+		does("S10", "CompleteTask", "Complete a pending activity", CompleteTask{domain.TaskID(client, "erp-4711")}),
+
+		does("S11", "EndCollaboration", "End a collaboration, and with it all access", EndCollaboration{pair, "We found somebody nearer."}),
+	}
+}

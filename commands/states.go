@@ -1,0 +1,176 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// MaxCachedStates bounds the memory of States, in streams.
+const MaxCachedStates = 100_000
+
+// state is a state of the domain that can be copied before it is folded on.
+type state[S any] interface {
+	*S
+	Clone() *S
+}
+
+// States folds streams into states and keeps those in use in memory. Follow keeps them right as the log grows, here or on
+// another node. A state handed out is never changed: folding on makes a copy.
+type States struct {
+	store   *eventstore.Store
+	catalog *domain.Catalog
+
+	mu     sync.Mutex
+	cached *simplelru.LRU[eventstore.StreamID, cachedState]
+}
+
+type cachedState struct {
+	version int64
+	state   any
+	extend  func(state any, events []domain.Event) (any, error)
+}
+
+// NewStates makes an empty cache over a store.
+func NewStates(store *eventstore.Store, catalog *domain.Catalog) (*States, error) {
+	cached, err := simplelru.NewLRU[eventstore.StreamID, cachedState](MaxCachedStates, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cache of states: %w", err)
+	}
+	return &States{store: store, catalog: catalog, cached: cached}, nil
+}
+
+// Load gives a stream's state with its version. A stream without events has the zero state and version 0. What it gives may lag
+// behind other nodes for a moment; an append that expects the version finds out.
+func Load[S any, P state[S]](ctx context.Context, s *States, stream eventstore.StreamID) (P, int64, error) {
+	if entry, ok := s.get(stream); ok {
+		if current, ok := entry.state.(P); ok {
+			return current, entry.version, nil
+		}
+	}
+	current, version := P(new(S)), int64(0)
+	for {
+		page, err := s.store.ReadStream(ctx, stream, version, eventstore.MaxPageEvents)
+		if err != nil {
+			return nil, 0, err
+		}
+		events, err := s.decode(page)
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := domain.Fold((*S)(current), events...); err != nil {
+			return nil, 0, err
+		}
+		version += int64(len(page))
+		if len(page) < eventstore.MaxPageEvents {
+			break
+		}
+	}
+	if version > 0 {
+		s.put(stream, cachedState{version: version, state: current, extend: extend[S, P]})
+	}
+	return current, version, nil
+}
+
+// extend folds events onto a copy of a state.
+func extend[S any, P state[S]](old any, events []domain.Event) (any, error) {
+	next := old.(P).Clone()
+	if err := domain.Fold(next, events...); err != nil {
+		return nil, err
+	}
+	return P(next), nil
+}
+
+func (s *States) decode(records []eventstore.Record) ([]domain.Event, error) {
+	events := make([]domain.Event, len(records))
+	for i, record := range records {
+		data, err := record.Data()
+		if err != nil {
+			return nil, err
+		}
+		if events[i], err = s.catalog.Decode(record.Type, data); err != nil {
+			return nil, fmt.Errorf("position %d: %w", record.Position, err)
+		}
+	}
+	return events, nil
+}
+
+func (s *States) get(stream eventstore.StreamID) (cachedState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cached.Get(stream)
+}
+
+// put keeps the newer of two states: a slow reader must not set the cache back.
+func (s *States) put(stream eventstore.StreamID, entry cachedState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, ok := s.cached.Peek(stream); !ok || old.version < entry.version {
+		s.cached.Add(stream, entry)
+	}
+}
+
+func (s *States) drop(stream eventstore.StreamID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cached.Remove(stream)
+}
+
+// advance folds committed records onto the cached states of their streams. What it cannot fold it drops, to be read afresh.
+func (s *States) advance(records []eventstore.Record) {
+	for start := 0; start < len(records); {
+		end := start + 1
+		for end < len(records) && records[end].Stream == records[start].Stream {
+			end++
+		}
+		s.advanceStream(records[start:end])
+		start = end
+	}
+}
+
+func (s *States) advanceStream(records []eventstore.Record) {
+	stream := records[0].Stream
+	entry, ok := s.get(stream)
+	if !ok {
+		return
+	}
+	for len(records) > 0 && records[0].Version <= entry.version {
+		records = records[1:]
+	}
+	if len(records) == 0 {
+		return
+	}
+	if records[0].Version != entry.version+1 {
+		s.drop(stream)
+		return
+	}
+	events, err := s.decode(records)
+	if err != nil {
+		s.drop(stream)
+		return
+	}
+	next, err := entry.extend(entry.state, events)
+	if err != nil {
+		s.drop(stream)
+		return
+	}
+	s.put(stream, cachedState{version: records[len(records)-1].Version, state: next, extend: entry.extend})
+}
+
+// Follow keeps the cached states right as the log grows, until ctx ends.
+func (s *States) Follow(ctx context.Context) error {
+	head, err := s.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	from := eventstore.Checkpoint{Epoch: head.Epoch, Position: head.Position}
+	return s.store.Follow(ctx, from, func(_ context.Context, page []eventstore.Record) error {
+		s.advance(page)
+		return nil
+	})
+}

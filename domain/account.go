@@ -1,0 +1,621 @@
+package domain
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Limits of an account.
+const (
+	MaxMembers      = 500                // members and open invitations of one account
+	MaxCustomRoles  = 100                // custom roles of one account
+	InvitationLasts = 7 * 24 * time.Hour // from its sending or last resending
+)
+
+// AccountType is what kind of account somebody registered (S1).
+type AccountType string
+
+// The types of accounts.
+const (
+	Consultancy AccountType = "consultancy"
+	Business    AccountType = "business"
+)
+
+// FirmKind is what kind of firm a consultancy is (S1); all but other may join the programme (S2).
+type FirmKind string
+
+// The kinds of firms.
+const (
+	Agency        FirmKind = "agency"
+	ConsultancyCo FirmKind = "consultancy"
+	ExternalCFO   FirmKind = "external_cfo"
+	OtherFirm     FirmKind = "other"
+)
+
+// SubscriptionStatus is how an account stands with its payments (S2).
+type SubscriptionStatus string
+
+// The states of a subscription.
+const (
+	Current   SubscriptionStatus = "current"
+	PastDue   SubscriptionStatus = "past_due"
+	Cancelled SubscriptionStatus = "cancelled"
+)
+
+// AccountDetails are what an account tells of itself.
+type AccountDetails struct {
+	LegalName string `json:"legalName" minLength:"1" maxLength:"200" doc:"Name in the trade register"`
+	TradeName string `json:"tradeName" minLength:"1" maxLength:"200" doc:"Name that people know"`
+	TaxID     string `json:"taxId" minLength:"2" maxLength:"32" pattern:"^[A-Za-z0-9][A-Za-z0-9 ./-]*$" patternDescription:"letters, digits and . / - only" doc:"Tax number, as the country writes it"`
+	Country   string `json:"country" format:"country" minLength:"2" maxLength:"2" doc:"ISO 3166-1 alpha-2, for example ES"`
+	Email     string `json:"email" format:"email" maxLength:"254" doc:"Where the account receives mail"`
+	Phone     string `json:"phone" pattern:"^\\+?[0-9][0-9 ()-]{3,30}$" patternDescription:"a telephone number" doc:"Telephone number"`
+}
+
+// AccountRegistered opens an account with its owner (S1).
+type AccountRegistered struct {
+	AccountID uuid.UUID   `json:"accountId"`
+	Type      AccountType `json:"type"`
+	AccountDetails
+	Plan     Plan     `json:"plan"`
+	FirmKind FirmKind `json:"firmKind,omitempty"`
+	Owner    Person   `json:"owner"`
+}
+
+// Person is a natural person as an account knows them.
+type Person struct {
+	UserID uuid.UUID `json:"userId"`
+	Name   string    `json:"name"`
+	Email  string    `json:"email"`
+}
+
+// AccountDetailsUpdated replaces what an account tells of itself (H).
+type AccountDetailsUpdated struct {
+	AccountID uuid.UUID `json:"accountId"`
+	AccountDetails
+}
+
+// SubscriptionRecorded tells what billing knows of an account (S2, S9).
+type SubscriptionRecorded struct {
+	AccountID uuid.UUID          `json:"accountId"`
+	Plan      Plan               `json:"plan"`
+	Status    SubscriptionStatus `json:"status"`
+}
+
+// MemberInvited asks a person to join an account with a role (S4).
+type MemberInvited struct {
+	AccountID    uuid.UUID `json:"accountId"`
+	InvitationID uuid.UUID `json:"invitationId"`
+	Member       Person    `json:"member"`
+	Role         Role      `json:"role"`
+	ExpiresAt    time.Time `json:"expiresAt"`
+}
+
+// InvitationResent gives an invitation a new term (H).
+type InvitationResent struct {
+	AccountID    uuid.UUID `json:"accountId"`
+	InvitationID uuid.UUID `json:"invitationId"`
+	ExpiresAt    time.Time `json:"expiresAt"`
+}
+
+// InvitationRevoked takes an invitation back (H).
+type InvitationRevoked struct {
+	AccountID    uuid.UUID `json:"accountId"`
+	InvitationID uuid.UUID `json:"invitationId"`
+}
+
+// MemberJoined makes the invited person a member (S4).
+type MemberJoined struct {
+	AccountID    uuid.UUID `json:"accountId"`
+	InvitationID uuid.UUID `json:"invitationId"`
+	Member       Person    `json:"member"`
+	Role         Role      `json:"role"`
+}
+
+// MemberRoleChanged gives a member another role (S4).
+type MemberRoleChanged struct {
+	AccountID uuid.UUID `json:"accountId"`
+	UserID    uuid.UUID `json:"userId"`
+	Role      Role      `json:"role"`
+}
+
+// MemberRemoved ends a membership (S4).
+type MemberRemoved struct {
+	AccountID uuid.UUID `json:"accountId"`
+	UserID    uuid.UUID `json:"userId"`
+}
+
+// OwnershipTransferred makes another member the owner; the former owner stays as administrator (S4).
+type OwnershipTransferred struct {
+	AccountID uuid.UUID `json:"accountId"`
+	From      uuid.UUID `json:"fromUserId"`
+	To        uuid.UUID `json:"toUserId"`
+}
+
+// CustomRole is a role that a business defined for itself (H).
+type CustomRole struct {
+	RoleID      Role        `json:"roleId"`
+	Name        string      `json:"name"`
+	Permissions Permissions `json:"permissions"`
+	Version     int         `json:"roleVersion"`
+}
+
+// RoleCreated defines a custom role (H).
+type RoleCreated struct {
+	AccountID uuid.UUID `json:"accountId"`
+	CustomRole
+}
+
+// RoleUpdated changes a custom role (H). Live grants keep the permissions that the client consented to (invariant 2).
+type RoleUpdated struct {
+	AccountID uuid.UUID `json:"accountId"`
+	CustomRole
+}
+
+// RoleDeleted takes a custom role away (H).
+type RoleDeleted struct {
+	AccountID uuid.UUID `json:"accountId"`
+	RoleID    Role      `json:"roleId"`
+}
+
+func (AccountRegistered) EventType() string     { return "account.AccountRegistered.v1" }
+func (AccountDetailsUpdated) EventType() string { return "account.AccountDetailsUpdated.v1" }
+func (SubscriptionRecorded) EventType() string  { return "account.SubscriptionRecorded.v1" }
+func (MemberInvited) EventType() string         { return "account.MemberInvited.v1" }
+func (InvitationResent) EventType() string      { return "account.InvitationResent.v1" }
+func (InvitationRevoked) EventType() string     { return "account.InvitationRevoked.v1" }
+func (MemberJoined) EventType() string          { return "account.MemberJoined.v1" }
+func (MemberRoleChanged) EventType() string     { return "account.MemberRoleChanged.v1" }
+func (MemberRemoved) EventType() string         { return "account.MemberRemoved.v1" }
+func (OwnershipTransferred) EventType() string  { return "account.OwnershipTransferred.v1" }
+func (RoleCreated) EventType() string           { return "account.RoleCreated.v1" }
+func (RoleUpdated) EventType() string           { return "account.RoleUpdated.v1" }
+func (RoleDeleted) EventType() string           { return "account.RoleDeleted.v1" }
+
+func (e AccountRegistered) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
+func (e AccountDetailsUpdated) Parties() []uuid.UUID { return []uuid.UUID{e.AccountID} }
+func (e SubscriptionRecorded) Parties() []uuid.UUID  { return []uuid.UUID{e.AccountID} }
+func (e MemberInvited) Parties() []uuid.UUID         { return []uuid.UUID{e.AccountID} }
+func (e InvitationResent) Parties() []uuid.UUID      { return []uuid.UUID{e.AccountID} }
+func (e InvitationRevoked) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
+func (e MemberJoined) Parties() []uuid.UUID          { return []uuid.UUID{e.AccountID} }
+func (e MemberRoleChanged) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
+func (e MemberRemoved) Parties() []uuid.UUID         { return []uuid.UUID{e.AccountID} }
+func (e OwnershipTransferred) Parties() []uuid.UUID  { return []uuid.UUID{e.AccountID} }
+func (e RoleCreated) Parties() []uuid.UUID           { return []uuid.UUID{e.AccountID} }
+func (e RoleUpdated) Parties() []uuid.UUID           { return []uuid.UUID{e.AccountID} }
+func (e RoleDeleted) Parties() []uuid.UUID           { return []uuid.UUID{e.AccountID} }
+
+// Account is the state of an account's stream. The zero Account has not been registered.
+type Account struct {
+	ID           uuid.UUID                `json:"accountId"`
+	Type         AccountType              `json:"type"`
+	Details      AccountDetails           `json:"details"`
+	FirmKind     FirmKind                 `json:"firmKind,omitempty"`
+	Plan         Plan                     `json:"plan"`
+	Subscription SubscriptionStatus       `json:"subscription"`
+	Members      map[uuid.UUID]Member     `json:"members"`
+	Invitations  map[uuid.UUID]Invitation `json:"invitations"`
+	Roles        map[Role]CustomRole      `json:"roles"`
+}
+
+// Member is a person in an account, with their one role there.
+type Member struct {
+	Person
+	Role Role `json:"role"`
+}
+
+// Invitation is an open invitation; accepted and revoked ones are gone from the state.
+type Invitation struct {
+	Member
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Clone copies the state, so that folding on does not change what others hold.
+func (a *Account) Clone() *Account {
+	c := *a
+	c.Members, c.Invitations, c.Roles = maps.Clone(a.Members), maps.Clone(a.Invitations), maps.Clone(a.Roles)
+	return &c
+}
+
+func (e AccountRegistered) Apply(a *Account) {
+	*a = Account{
+		ID: e.AccountID, Type: e.Type, Details: e.AccountDetails, FirmKind: e.FirmKind, Plan: e.Plan, Subscription: Current,
+		Members:     map[uuid.UUID]Member{e.Owner.UserID: {Person: e.Owner, Role: RoleOwner}},
+		Invitations: map[uuid.UUID]Invitation{},
+		Roles:       map[Role]CustomRole{},
+	}
+}
+
+func (e AccountDetailsUpdated) Apply(a *Account) { a.Details = e.AccountDetails }
+func (e SubscriptionRecorded) Apply(a *Account)  { a.Plan, a.Subscription = e.Plan, e.Status }
+
+func (e MemberInvited) Apply(a *Account) {
+	a.Invitations[e.InvitationID] = Invitation{Member: Member{Person: e.Member, Role: e.Role}, ExpiresAt: e.ExpiresAt}
+}
+
+func (e InvitationResent) Apply(a *Account) {
+	invitation := a.Invitations[e.InvitationID]
+	invitation.ExpiresAt = e.ExpiresAt
+	a.Invitations[e.InvitationID] = invitation
+}
+
+func (e InvitationRevoked) Apply(a *Account) { delete(a.Invitations, e.InvitationID) }
+
+func (e MemberJoined) Apply(a *Account) {
+	delete(a.Invitations, e.InvitationID)
+	a.Members[e.Member.UserID] = Member{Person: e.Member, Role: e.Role}
+}
+
+func (e MemberRoleChanged) Apply(a *Account) { a.setRole(e.UserID, e.Role) }
+func (e MemberRemoved) Apply(a *Account)     { delete(a.Members, e.UserID) }
+
+func (e OwnershipTransferred) Apply(a *Account) {
+	a.setRole(e.From, RoleAdministrator)
+	a.setRole(e.To, RoleOwner)
+}
+
+func (e RoleCreated) Apply(a *Account) { a.Roles[e.RoleID] = e.CustomRole }
+func (e RoleUpdated) Apply(a *Account) { a.Roles[e.RoleID] = e.CustomRole }
+func (e RoleDeleted) Apply(a *Account) { delete(a.Roles, e.RoleID) }
+
+func (a *Account) setRole(userID uuid.UUID, role Role) {
+	member := a.Members[userID]
+	member.Role = role
+	a.Members[userID] = member
+}
+
+// Exists says whether the account was registered; its absence is a 404 that names what kind of account was asked for.
+func (a *Account) mustExist(thing string, id uuid.UUID) error {
+	if a.ID == uuid.Nil {
+		return Missing(thing, id)
+	}
+	return nil
+}
+
+// MustBe lets only a registered account of the type through.
+func (a *Account) MustBe(kind AccountType, id uuid.UUID) error {
+	thing := "consultancy"
+	if kind == Business {
+		thing = "client"
+	}
+	if err := a.mustExist(thing, id); err != nil {
+		return err
+	}
+	if a.Type != kind {
+		return Missing(thing, id)
+	}
+	return nil
+}
+
+// Authorize lets only members with one of the roles through; without roles, every member.
+func (a *Account) Authorize(actor Actor, roles ...Role) (Member, error) {
+	if actor.Kind != ActorUser {
+		return Member{}, Forbid("member_required", "only a member of the account may do this, not %s", actor.Kind)
+	}
+	member, ok := a.Members[actor.UserID]
+	if actor.AccountID != a.ID || !ok {
+		return Member{}, Forbid("not_a_member", "the person is not a member of account %s", a.ID)
+	}
+	if len(roles) > 0 && !slices.Contains(roles, member.Role) {
+		return Member{}, Forbid("role_not_sufficient", "role %s may not do this", member.Role)
+	}
+	return member, nil
+}
+
+// AuthorizeAdmin lets only the owner and administrators through: who manages an account.
+func (a *Account) AuthorizeAdmin(actor Actor) error {
+	_, err := a.Authorize(actor, RoleOwner, RoleAdministrator)
+	return err
+}
+
+// manages checks that the account exists and that the actor runs it.
+func (a *Account) manages(id uuid.UUID, actor Actor) error {
+	if err := a.mustExist("account", id); err != nil {
+		return err
+	}
+	return a.AuthorizeAdmin(actor)
+}
+
+// RoleOf finds what a role of this account permits and in which version; ok is false for a role that the account lacks.
+func (a *Account) RoleOf(role Role) (permissions Permissions, version int, ok bool) {
+	if permissions, ok = predefined(role); ok && a.Type == Business {
+		return permissions, PredefinedRoleVersion, true
+	}
+	custom, ok := a.Roles[role]
+	return custom.Permissions, custom.Version, ok
+}
+
+// Register opens an account (S1). Only services of the platform register accounts: they have seen the person.
+func Register(actor Actor, e AccountRegistered) (Event, error) {
+	if err := actor.mustBeService(); err != nil {
+		return nil, err
+	}
+	if e.Type == Consultancy && e.FirmKind == "" {
+		return nil, Invalid("firmKind", "a consultancy says what kind of firm it is")
+	}
+	if e.Type == Business && e.FirmKind != "" {
+		return nil, Invalid("firmKind", "only consultancies have one")
+	}
+	return e, nil
+}
+
+// UpdateDetails replaces what the account tells of itself (H).
+func (a *Account) UpdateDetails(actor Actor, e AccountDetailsUpdated) (Event, error) {
+	if err := a.manages(e.AccountID, actor); err != nil {
+		return nil, err
+	}
+	if a.Details == e.AccountDetails {
+		return nil, Refuse("nothing_changed", "open", "the details are already these")
+	}
+	return e, nil
+}
+
+// RecordSubscription notes what billing says (S2, S9).
+func (a *Account) RecordSubscription(actor Actor, e SubscriptionRecorded) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	if err := actor.mustBeService(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// assignable checks that a role can be given to a member of this account.
+func (a *Account) assignable(role Role) error {
+	if role == RoleOwner {
+		return Refuse("owner_is_transferred", string(role), "the owner's role is transferred, never assigned")
+	}
+	if a.Type == Consultancy {
+		if role == RoleAdministrator || role == RoleAccountManager {
+			return nil
+		}
+		return Refuse("role_unknown", string(role), "a consultancy has the roles administrator and account_manager")
+	}
+	if _, _, ok := a.RoleOf(role); !ok {
+		return Refuse("role_unknown", string(role), "the account has no role %s", role)
+	}
+	if _, custom := a.Roles[role]; custom && !a.Plan.HasCustomRoles() {
+		return Refuse("plan_without_custom_roles", string(a.Plan), "plan %s has no custom roles", a.Plan)
+	}
+	return nil
+}
+
+// Invite asks a person to join (S4). One person, one membership: an address that is already in is refused.
+func (a *Account) Invite(actor Actor, now time.Time, e MemberInvited) (Event, error) {
+	if err := a.manages(e.AccountID, actor); err != nil {
+		return nil, err
+	}
+	if err := a.assignable(e.Role); err != nil {
+		return nil, err
+	}
+	for _, member := range a.Members {
+		if strings.EqualFold(member.Email, e.Member.Email) {
+			return nil, Refuse("already_member", string(member.Role), "%s is a member already", e.Member.Email)
+		}
+	}
+	for _, invitation := range a.Invitations {
+		if strings.EqualFold(invitation.Email, e.Member.Email) && now.Before(invitation.ExpiresAt) {
+			return nil, Refuse("already_invited", "invited", "%s has an open invitation", e.Member.Email)
+		}
+	}
+	if len(a.Members)+len(a.Invitations) >= MaxMembers {
+		return nil, Refuse("too_many_members", "", "an account has at most %d members and invitations", MaxMembers)
+	}
+	e.ExpiresAt = now.Add(InvitationLasts)
+	return e, nil
+}
+
+func (a *Account) invitation(id uuid.UUID) (Invitation, error) {
+	invitation, ok := a.Invitations[id]
+	if !ok {
+		return Invitation{}, Missing("invitation", id)
+	}
+	return invitation, nil
+}
+
+// ResendInvitation gives an invitation, also one that lapsed, a new term (H).
+func (a *Account) ResendInvitation(actor Actor, now time.Time, e InvitationResent) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	if _, err := a.invitation(e.InvitationID); err != nil {
+		return nil, err
+	}
+	if err := a.AuthorizeAdmin(actor); err != nil {
+		return nil, err
+	}
+	e.ExpiresAt = now.Add(InvitationLasts)
+	return e, nil
+}
+
+// RevokeInvitation takes an invitation back (H).
+func (a *Account) RevokeInvitation(actor Actor, e InvitationRevoked) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	if _, err := a.invitation(e.InvitationID); err != nil {
+		return nil, err
+	}
+	if err := a.AuthorizeAdmin(actor); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// AcceptInvitation makes the invited person a member (S4); nobody can accept for them.
+func (a *Account) AcceptInvitation(actor Actor, now time.Time, accountID, invitationID uuid.UUID) (Event, error) {
+	if err := a.mustExist("account", accountID); err != nil {
+		return nil, err
+	}
+	invitation, err := a.invitation(invitationID)
+	if err != nil {
+		return nil, err
+	}
+	if actor.Kind != ActorUser || actor.AccountID != a.ID || actor.UserID != invitation.UserID {
+		return nil, Forbid("not_the_invited", "only the invited person may accept an invitation")
+	}
+	if !now.Before(invitation.ExpiresAt) {
+		return nil, Refuse("invitation_expired", "expired", "the invitation lapsed at %s", invitation.ExpiresAt.Format(time.RFC3339))
+	}
+	return MemberJoined{AccountID: a.ID, InvitationID: invitationID, Member: invitation.Person, Role: invitation.Role}, nil
+}
+
+func (a *Account) member(id uuid.UUID) (Member, error) {
+	member, ok := a.Members[id]
+	if !ok {
+		return Member{}, Missing("member", id)
+	}
+	return member, nil
+}
+
+// ChangeRole gives a member another role (S4).
+func (a *Account) ChangeRole(actor Actor, e MemberRoleChanged) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	member, err := a.member(e.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.AuthorizeAdmin(actor); err != nil {
+		return nil, err
+	}
+	if member.Role == RoleOwner {
+		return nil, Refuse("owner_is_transferred", string(RoleOwner), "the owner's role is transferred, never assigned")
+	}
+	if err := a.assignable(e.Role); err != nil {
+		return nil, err
+	}
+	if member.Role == e.Role {
+		return nil, Refuse("nothing_changed", string(e.Role), "the member has this role already")
+	}
+	return e, nil
+}
+
+// RemoveMember ends a membership (S4). The owner cannot be removed; everybody else may also leave by themselves.
+func (a *Account) RemoveMember(actor Actor, e MemberRemoved) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	member, err := a.member(e.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if actor.Kind != ActorUser || actor.AccountID != a.ID || actor.UserID != e.UserID {
+		if err := a.AuthorizeAdmin(actor); err != nil {
+			return nil, err
+		}
+	}
+	if member.Role == RoleOwner {
+		return nil, Refuse("owner_stays", string(RoleOwner), "the owner cannot be removed; transfer the ownership first")
+	}
+	return e, nil
+}
+
+// TransferOwnership makes another member the owner (S4). Only the owner can.
+func (a *Account) TransferOwnership(actor Actor, accountID, to uuid.UUID) (Event, error) {
+	if err := a.mustExist("account", accountID); err != nil {
+		return nil, err
+	}
+	member, err := a.member(to)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Authorize(actor, RoleOwner); err != nil {
+		return nil, err
+	}
+	if member.Role == RoleOwner {
+		return nil, Refuse("nothing_changed", string(RoleOwner), "the member is the owner already")
+	}
+	return OwnershipTransferred{AccountID: a.ID, From: actor.UserID, To: to}, nil
+}
+
+// customRoles checks that the actor may define roles in this account and that its plan has them (H).
+func (a *Account) customRoles(id uuid.UUID, actor Actor) error {
+	if err := a.manages(id, actor); err != nil {
+		return err
+	}
+	if a.Type != Business {
+		return Refuse("not_a_business", string(a.Type), "only businesses define roles")
+	}
+	if !a.Plan.HasCustomRoles() {
+		return Refuse("plan_without_custom_roles", string(a.Plan), "plan %s has no custom roles", a.Plan)
+	}
+	return nil
+}
+
+func (a *Account) roleNameTaken(name string, except Role) error {
+	for _, role := range a.Roles {
+		if role.RoleID != except && strings.EqualFold(role.Name, name) {
+			return Refuse("role_name_taken", "", "the account has a role %q already", role.Name)
+		}
+	}
+	return nil
+}
+
+// CreateRole defines a role (H).
+func (a *Account) CreateRole(actor Actor, e RoleCreated) (Event, error) {
+	if err := a.customRoles(e.AccountID, actor); err != nil {
+		return nil, err
+	}
+	if err := a.roleNameTaken(e.Name, ""); err != nil {
+		return nil, err
+	}
+	if len(a.Roles) >= MaxCustomRoles {
+		return nil, Refuse("too_many_roles", "", "an account has at most %d roles of its own", MaxCustomRoles)
+	}
+	e.Version = 1
+	return e, nil
+}
+
+// UpdateRole changes a role (H).
+func (a *Account) UpdateRole(actor Actor, e RoleUpdated) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	role, ok := a.Roles[e.RoleID]
+	if !ok {
+		return nil, Missing("role", e.RoleID)
+	}
+	if err := a.customRoles(e.AccountID, actor); err != nil {
+		return nil, err
+	}
+	if err := a.roleNameTaken(e.Name, e.RoleID); err != nil {
+		return nil, err
+	}
+	if role.Name == e.Name && role.Permissions.Equal(e.Permissions) {
+		return nil, Refuse("nothing_changed", "", "the role is already so")
+	}
+	e.Version = role.Version + 1
+	return e, nil
+}
+
+// DeleteRole takes a role away (H). Members who hold it must get another one first; live grants keep what was consented to.
+func (a *Account) DeleteRole(actor Actor, e RoleDeleted) (Event, error) {
+	if err := a.mustExist("account", e.AccountID); err != nil {
+		return nil, err
+	}
+	if _, ok := a.Roles[e.RoleID]; !ok {
+		return nil, Missing("role", e.RoleID)
+	}
+	if err := a.manages(e.AccountID, actor); err != nil {
+		return nil, err
+	}
+	for _, member := range a.Members {
+		if member.Role == e.RoleID {
+			return nil, Refuse("role_in_use", "", "%s has this role; give another one first", member.Name)
+		}
+	}
+	for _, invitation := range a.Invitations {
+		if invitation.Role == e.RoleID {
+			return nil, Refuse("role_in_use", "", "%s is invited with this role; revoke the invitation first", invitation.Name)
+		}
+	}
+	return e, nil
+}

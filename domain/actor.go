@@ -1,0 +1,77 @@
+package domain
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// ActorKind says what sort of actor somebody is.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorUser     ActorKind = "user"     // a member of an account, acting for that account
+	ActorReviewer ActorKind = "reviewer" // staff of the platform
+	ActorService  ActorKind = "service"  // billing, a client's ERP connector, the operator
+	ActorSystem   ActorKind = "system"   // the clock and the reactors
+)
+
+// Actor is who asks for something. A person of two firms acts for one of them at a time, so a user's actor names the account.
+type Actor struct {
+	Kind      ActorKind
+	AccountID uuid.UUID // of a user
+	UserID    uuid.UUID // of a user
+	Name      string    // of everybody else
+	Reviews   bool      // a service that may also review, as the operator's key may
+
+	// Via is the service whose key vouched for the user (Ledger-Act-As); empty when the actor came by itself.
+	Via string
+}
+
+// User is a member of an account, acting for it.
+func User(accountID, userID uuid.UUID) Actor {
+	return Actor{Kind: ActorUser, AccountID: accountID, UserID: userID}
+}
+
+// String is the actor's name in records: user:<accountId>/<userId>, reviewer:<name>, service:<name> or system:<name>.
+func (a Actor) String() string {
+	if a.Kind == ActorUser {
+		return "user:" + a.AccountID.String() + "/" + a.UserID.String()
+	}
+	return string(a.Kind) + ":" + a.Name
+}
+
+// ParseActor reads an actor's name out of a record; ok is false for anything that String does not write.
+func ParseActor(name string) (a Actor, ok bool) {
+	kind, rest, found := strings.Cut(name, ":")
+	a.Kind = ActorKind(kind)
+	switch a.Kind {
+	case ActorUser:
+		account, user, found := strings.Cut(rest, "/")
+		accountID, err1 := uuid.Parse(account)
+		userID, err2 := uuid.Parse(user)
+		a.AccountID, a.UserID = accountID, userID
+		return a, found && err1 == nil && err2 == nil && a.String() == name
+	case ActorReviewer, ActorService, ActorSystem:
+		a.Name = rest
+		return a, found && rest != ""
+	}
+	return Actor{}, false
+}
+
+// mustBeService lets only services of the platform through.
+func (a Actor) mustBeService() error {
+	if a.Kind != ActorService {
+		return Forbid("service_required", "only a service of the platform may do this, not %s", a.Kind)
+	}
+	return nil
+}
+
+// mustReview lets only the platform's reviewers through.
+func (a Actor) mustReview() error {
+	if a.Kind == ActorReviewer || a.Kind == ActorService && a.Reviews {
+		return nil
+	}
+	return Forbid("reviewer_required", "only a reviewer may do this, not %s", a.Kind)
+}

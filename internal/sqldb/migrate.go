@@ -1,0 +1,53 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// How long a node waits for another one that is migrating the same database: it asks once a second, for five minutes.
+const (
+	migrationLockPollSeconds = 1
+	migrationLockPolls       = 300
+)
+
+// Migrate brings the part of the schema that versionTable keeps count of up to date (goose migrations at the root of files),
+// once when several nodes start together. A schema newer than the files is an error that says so; nothing is changed then.
+func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) error {
+	dialect := goose.DialectSQLite3
+	options := []goose.ProviderOption{
+		goose.WithTableName(versionTable),
+		goose.WithLogger(goose.NopLogger()),
+		goose.WithDisableGlobalRegistry(true),
+	}
+	if db.Dialect == Postgres {
+		dialect = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPollSeconds, migrationLockPolls))
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", versionTable, err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, db.Write, files, options...)
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", versionTable, err)
+	}
+
+	current, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", versionTable, err)
+	}
+	sources := provider.ListSources()
+	if newest := sources[len(sources)-1].Version; current > newest {
+		return fmt.Errorf("migrate %s: the database has schema version %d, newer than this binary's %d; install a newer ledger",
+			versionTable, current, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate %s: %w", versionTable, err)
+	}
+	return nil
+}

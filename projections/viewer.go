@@ -1,0 +1,40 @@
+package projections
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// Viewer is whose eyes a query is answered for. Every query takes one, and this file alone decides what it may see: a person
+// sees what the account for which they act may see, and staff and services of the platform see everything. The zero Viewer is
+// the public, who sees the public directory and nothing else.
+type Viewer struct {
+	everything bool
+	account    uuid.UUID
+	user       uuid.UUID
+}
+
+// ViewerFor is the viewer that an actor is. A person must still be a member of the account: the caller has checked that.
+func ViewerFor(actor domain.Actor) Viewer {
+	if actor.Kind == domain.ActorUser {
+		return Viewer{account: actor.AccountID, user: actor.UserID}
+	}
+	return Viewer{everything: actor.Kind != ""}
+}
+
+// SignedIn tells whether the viewer is anybody at all.
+func (v Viewer) SignedIn() bool { return v.everything || v.account != uuid.Nil }
+
+// MaySee tells whether a fact about these accounts is the viewer's to see.
+func (v Viewer) MaySee(parties ...uuid.UUID) bool {
+	if v.everything {
+		return true
+	}
+	for _, party := range parties {
+		if party == v.account && party != uuid.Nil {
+			return true
+		}
+	}
+	return false
+}
