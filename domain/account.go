@@ -3,7 +3,6 @@ package domain
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -235,20 +234,21 @@ func (e AccountDetailsUpdated) Apply(a *Account) { a.Details = e.AccountDetails 
 func (e SubscriptionRecorded) Apply(a *Account)  { a.Plan, a.Subscription = e.Plan, e.Status }
 
 func (e MemberInvited) Apply(a *Account) {
-	a.Invitations[e.InvitationID] = Invitation{Member: Member{Person: e.Member, Role: e.Role}, ExpiresAt: e.ExpiresAt}
+	put(&a.Invitations, e.InvitationID, Invitation{Member: Member{Person: e.Member, Role: e.Role}, ExpiresAt: e.ExpiresAt})
 }
 
 func (e InvitationResent) Apply(a *Account) {
-	invitation := a.Invitations[e.InvitationID]
-	invitation.ExpiresAt = e.ExpiresAt
-	a.Invitations[e.InvitationID] = invitation
+	if invitation, ok := a.Invitations[e.InvitationID]; ok {
+		invitation.ExpiresAt = e.ExpiresAt
+		a.Invitations[e.InvitationID] = invitation
+	}
 }
 
 func (e InvitationRevoked) Apply(a *Account) { delete(a.Invitations, e.InvitationID) }
 
 func (e MemberJoined) Apply(a *Account) {
 	delete(a.Invitations, e.InvitationID)
-	a.Members[e.Member.UserID] = Member{Person: e.Member, Role: e.Role}
+	put(&a.Members, e.Member.UserID, Member{Person: e.Member, Role: e.Role})
 }
 
 func (e MemberRoleChanged) Apply(a *Account) { a.setRole(e.UserID, e.Role) }
@@ -259,37 +259,35 @@ func (e OwnershipTransferred) Apply(a *Account) {
 	a.setRole(e.To, RoleOwner)
 }
 
-func (e RoleCreated) Apply(a *Account) { a.Roles[e.RoleID] = e.CustomRole }
-func (e RoleUpdated) Apply(a *Account) { a.Roles[e.RoleID] = e.CustomRole }
+func (e RoleCreated) Apply(a *Account) { put(&a.Roles, e.RoleID, e.CustomRole) }
+func (e RoleUpdated) Apply(a *Account) { put(&a.Roles, e.RoleID, e.CustomRole) }
 func (e RoleDeleted) Apply(a *Account) { delete(a.Roles, e.RoleID) }
 
 func (a *Account) setRole(userID uuid.UUID, role Role) {
-	member := a.Members[userID]
-	member.Role = role
-	a.Members[userID] = member
+	if member, ok := a.Members[userID]; ok {
+		member.Role = role
+		a.Members[userID] = member
+	}
 }
 
-// Exists says whether the account was registered; its absence is a 404 that names what kind of account was asked for.
-func (a *Account) mustExist(thing string, id uuid.UUID) error {
+// mustExist lets only a registered account through.
+func (a *Account) mustExist(id uuid.UUID) error {
 	if a.ID == uuid.Nil {
-		return Missing(thing, id)
+		return Missing("account", id)
 	}
 	return nil
 }
 
-// MustBe lets only a registered account of the type through.
+// MustBe lets only a registered account of the type through. The refusal names the part in which it was asked for.
 func (a *Account) MustBe(kind AccountType, id uuid.UUID) error {
-	thing := "consultancy"
-	if kind == Business {
-		thing = "client"
+	switch {
+	case a.ID != uuid.Nil && a.Type == kind:
+		return nil
+	case kind == Business:
+		return Missing("client", id)
+	default:
+		return Missing("consultancy", id)
 	}
-	if err := a.mustExist(thing, id); err != nil {
-		return err
-	}
-	if a.Type != kind {
-		return Missing(thing, id)
-	}
-	return nil
 }
 
 // Authorize lets only members with one of the roles through; without roles, every member.
@@ -315,7 +313,7 @@ func (a *Account) AuthorizeAdmin(actor Actor) error {
 
 // manages checks that the account exists and that the actor runs it.
 func (a *Account) manages(id uuid.UUID, actor Actor) error {
-	if err := a.mustExist("account", id); err != nil {
+	if err := a.mustExist(id); err != nil {
 		return err
 	}
 	return a.AuthorizeAdmin(actor)
@@ -332,14 +330,14 @@ func (a *Account) RoleOf(role Role) (permissions Permissions, version int, ok bo
 
 // Register opens an account (S1). Only services of the platform register accounts: they have seen the person.
 func Register(actor Actor, e AccountRegistered) (Event, error) {
-	if err := actor.mustBeService(); err != nil {
-		return nil, err
-	}
 	if e.Type == Consultancy && e.FirmKind == "" {
-		return nil, Invalid("firmKind", "a consultancy says what kind of firm it is")
+		return nil, Invalid("firmKind", "must say what kind of firm the consultancy is")
 	}
 	if e.Type == Business && e.FirmKind != "" {
-		return nil, Invalid("firmKind", "only consultancies have one")
+		return nil, Invalid("firmKind", "must be left out: only consultancies have one")
+	}
+	if err := actor.mustBeService(); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -357,265 +355,11 @@ func (a *Account) UpdateDetails(actor Actor, e AccountDetailsUpdated) (Event, er
 
 // RecordSubscription notes what billing says (S2, S9).
 func (a *Account) RecordSubscription(actor Actor, e SubscriptionRecorded) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
+	if err := a.mustExist(e.AccountID); err != nil {
 		return nil, err
 	}
 	if err := actor.mustBeService(); err != nil {
 		return nil, err
-	}
-	return e, nil
-}
-
-// assignable checks that a role can be given to a member of this account.
-func (a *Account) assignable(role Role) error {
-	if role == RoleOwner {
-		return Refuse("owner_is_transferred", string(role), "the owner's role is transferred, never assigned")
-	}
-	if a.Type == Consultancy {
-		if role == RoleAdministrator || role == RoleAccountManager {
-			return nil
-		}
-		return Refuse("role_unknown", string(role), "a consultancy has the roles administrator and account_manager")
-	}
-	if _, _, ok := a.RoleOf(role); !ok {
-		return Refuse("role_unknown", string(role), "the account has no role %s", role)
-	}
-	if _, custom := a.Roles[role]; custom && !a.Plan.HasCustomRoles() {
-		return Refuse("plan_without_custom_roles", string(a.Plan), "plan %s has no custom roles", a.Plan)
-	}
-	return nil
-}
-
-// Invite asks a person to join (S4). One person, one membership: an address that is already in is refused.
-func (a *Account) Invite(actor Actor, now time.Time, e MemberInvited) (Event, error) {
-	if err := a.manages(e.AccountID, actor); err != nil {
-		return nil, err
-	}
-	if err := a.assignable(e.Role); err != nil {
-		return nil, err
-	}
-	for _, member := range a.Members {
-		if strings.EqualFold(member.Email, e.Member.Email) {
-			return nil, Refuse("already_member", string(member.Role), "%s is a member already", e.Member.Email)
-		}
-	}
-	for _, invitation := range a.Invitations {
-		if strings.EqualFold(invitation.Email, e.Member.Email) && now.Before(invitation.ExpiresAt) {
-			return nil, Refuse("already_invited", "invited", "%s has an open invitation", e.Member.Email)
-		}
-	}
-	if len(a.Members)+len(a.Invitations) >= MaxMembers {
-		return nil, Refuse("too_many_members", "", "an account has at most %d members and invitations", MaxMembers)
-	}
-	e.ExpiresAt = now.Add(InvitationLasts)
-	return e, nil
-}
-
-func (a *Account) invitation(id uuid.UUID) (Invitation, error) {
-	invitation, ok := a.Invitations[id]
-	if !ok {
-		return Invitation{}, Missing("invitation", id)
-	}
-	return invitation, nil
-}
-
-// ResendInvitation gives an invitation, also one that lapsed, a new term (H).
-func (a *Account) ResendInvitation(actor Actor, now time.Time, e InvitationResent) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	if _, err := a.invitation(e.InvitationID); err != nil {
-		return nil, err
-	}
-	if err := a.AuthorizeAdmin(actor); err != nil {
-		return nil, err
-	}
-	e.ExpiresAt = now.Add(InvitationLasts)
-	return e, nil
-}
-
-// RevokeInvitation takes an invitation back (H).
-func (a *Account) RevokeInvitation(actor Actor, e InvitationRevoked) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	if _, err := a.invitation(e.InvitationID); err != nil {
-		return nil, err
-	}
-	if err := a.AuthorizeAdmin(actor); err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-// AcceptInvitation makes the invited person a member (S4); nobody can accept for them.
-func (a *Account) AcceptInvitation(actor Actor, now time.Time, accountID, invitationID uuid.UUID) (Event, error) {
-	if err := a.mustExist("account", accountID); err != nil {
-		return nil, err
-	}
-	invitation, err := a.invitation(invitationID)
-	if err != nil {
-		return nil, err
-	}
-	if actor.Kind != ActorUser || actor.AccountID != a.ID || actor.UserID != invitation.UserID {
-		return nil, Forbid("not_the_invited", "only the invited person may accept an invitation")
-	}
-	if !now.Before(invitation.ExpiresAt) {
-		return nil, Refuse("invitation_expired", "expired", "the invitation lapsed at %s", invitation.ExpiresAt.Format(time.RFC3339))
-	}
-	return MemberJoined{AccountID: a.ID, InvitationID: invitationID, Member: invitation.Person, Role: invitation.Role}, nil
-}
-
-func (a *Account) member(id uuid.UUID) (Member, error) {
-	member, ok := a.Members[id]
-	if !ok {
-		return Member{}, Missing("member", id)
-	}
-	return member, nil
-}
-
-// ChangeRole gives a member another role (S4).
-func (a *Account) ChangeRole(actor Actor, e MemberRoleChanged) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	member, err := a.member(e.UserID)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.AuthorizeAdmin(actor); err != nil {
-		return nil, err
-	}
-	if member.Role == RoleOwner {
-		return nil, Refuse("owner_is_transferred", string(RoleOwner), "the owner's role is transferred, never assigned")
-	}
-	if err := a.assignable(e.Role); err != nil {
-		return nil, err
-	}
-	if member.Role == e.Role {
-		return nil, Refuse("nothing_changed", string(e.Role), "the member has this role already")
-	}
-	return e, nil
-}
-
-// RemoveMember ends a membership (S4). The owner cannot be removed; everybody else may also leave by themselves.
-func (a *Account) RemoveMember(actor Actor, e MemberRemoved) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	member, err := a.member(e.UserID)
-	if err != nil {
-		return nil, err
-	}
-	if actor.Kind != ActorUser || actor.AccountID != a.ID || actor.UserID != e.UserID {
-		if err := a.AuthorizeAdmin(actor); err != nil {
-			return nil, err
-		}
-	}
-	if member.Role == RoleOwner {
-		return nil, Refuse("owner_stays", string(RoleOwner), "the owner cannot be removed; transfer the ownership first")
-	}
-	return e, nil
-}
-
-// TransferOwnership makes another member the owner (S4). Only the owner can.
-func (a *Account) TransferOwnership(actor Actor, accountID, to uuid.UUID) (Event, error) {
-	if err := a.mustExist("account", accountID); err != nil {
-		return nil, err
-	}
-	member, err := a.member(to)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := a.Authorize(actor, RoleOwner); err != nil {
-		return nil, err
-	}
-	if member.Role == RoleOwner {
-		return nil, Refuse("nothing_changed", string(RoleOwner), "the member is the owner already")
-	}
-	return OwnershipTransferred{AccountID: a.ID, From: actor.UserID, To: to}, nil
-}
-
-// customRoles checks that the actor may define roles in this account and that its plan has them (H).
-func (a *Account) customRoles(id uuid.UUID, actor Actor) error {
-	if err := a.manages(id, actor); err != nil {
-		return err
-	}
-	if a.Type != Business {
-		return Refuse("not_a_business", string(a.Type), "only businesses define roles")
-	}
-	if !a.Plan.HasCustomRoles() {
-		return Refuse("plan_without_custom_roles", string(a.Plan), "plan %s has no custom roles", a.Plan)
-	}
-	return nil
-}
-
-func (a *Account) roleNameTaken(name string, except Role) error {
-	for _, role := range a.Roles {
-		if role.RoleID != except && strings.EqualFold(role.Name, name) {
-			return Refuse("role_name_taken", "", "the account has a role %q already", role.Name)
-		}
-	}
-	return nil
-}
-
-// CreateRole defines a role (H).
-func (a *Account) CreateRole(actor Actor, e RoleCreated) (Event, error) {
-	if err := a.customRoles(e.AccountID, actor); err != nil {
-		return nil, err
-	}
-	if err := a.roleNameTaken(e.Name, ""); err != nil {
-		return nil, err
-	}
-	if len(a.Roles) >= MaxCustomRoles {
-		return nil, Refuse("too_many_roles", "", "an account has at most %d roles of its own", MaxCustomRoles)
-	}
-	e.Version = 1
-	return e, nil
-}
-
-// UpdateRole changes a role (H).
-func (a *Account) UpdateRole(actor Actor, e RoleUpdated) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	role, ok := a.Roles[e.RoleID]
-	if !ok {
-		return nil, Missing("role", e.RoleID)
-	}
-	if err := a.customRoles(e.AccountID, actor); err != nil {
-		return nil, err
-	}
-	if err := a.roleNameTaken(e.Name, e.RoleID); err != nil {
-		return nil, err
-	}
-	if role.Name == e.Name && role.Permissions.Equal(e.Permissions) {
-		return nil, Refuse("nothing_changed", "", "the role is already so")
-	}
-	e.Version = role.Version + 1
-	return e, nil
-}
-
-// DeleteRole takes a role away (H). Members who hold it must get another one first; live grants keep what was consented to.
-func (a *Account) DeleteRole(actor Actor, e RoleDeleted) (Event, error) {
-	if err := a.mustExist("account", e.AccountID); err != nil {
-		return nil, err
-	}
-	if _, ok := a.Roles[e.RoleID]; !ok {
-		return nil, Missing("role", e.RoleID)
-	}
-	if err := a.manages(e.AccountID, actor); err != nil {
-		return nil, err
-	}
-	for _, member := range a.Members {
-		if member.Role == e.RoleID {
-			return nil, Refuse("role_in_use", "", "%s has this role; give another one first", member.Name)
-		}
-	}
-	for _, invitation := range a.Invitations {
-		if invitation.Role == e.RoleID {
-			return nil, Refuse("role_in_use", "", "%s is invited with this role; revoke the invitation first", invitation.Name)
-		}
 	}
 	return e, nil
 }

@@ -22,7 +22,7 @@ type Actor struct {
 	Kind      ActorKind
 	AccountID uuid.UUID // of a user
 	UserID    uuid.UUID // of a user
-	Name      string    // of everybody else
+	Name      string    // of everybody else; a reviewer who is also a member of an account is named by their user id
 	Reviews   bool      // a service that may also review, as the operator's key may
 
 	// Via is the service whose key vouched for the user (Ledger-Act-As); empty when the actor came by itself.
@@ -44,7 +44,7 @@ func (a Actor) String() string {
 
 // ParseActor reads an actor's name out of a record; ok is false for anything that String does not write.
 func ParseActor(name string) (a Actor, ok bool) {
-	kind, rest, found := strings.Cut(name, ":")
+	kind, rest, _ := strings.Cut(name, ":")
 	a.Kind = ActorKind(kind)
 	switch a.Kind {
 	case ActorUser:
@@ -52,12 +52,15 @@ func ParseActor(name string) (a Actor, ok bool) {
 		accountID, err1 := uuid.Parse(account)
 		userID, err2 := uuid.Parse(user)
 		a.AccountID, a.UserID = accountID, userID
-		return a, found && err1 == nil && err2 == nil && a.String() == name
+		ok = found && err1 == nil && err2 == nil && a.String() == name
 	case ActorReviewer, ActorService, ActorSystem:
 		a.Name = rest
-		return a, found && rest != ""
+		ok = rest != ""
 	}
-	return Actor{}, false
+	if !ok {
+		return Actor{}, false
+	}
+	return a, true
 }
 
 // mustBeService lets only services of the platform through.

@@ -46,11 +46,14 @@ func describe[E Event](title string, example E) EventType {
 	name := example.EventType()
 	stream, _, _ := strings.Cut(name, ".")
 	return EventType{Name: name, Stream: stream, Title: title, Example: example, decode: func(data []byte) (Event, error) {
-		var event E
+		var event *E
 		if err := json.Unmarshal(data, &event); err != nil {
 			return nil, fmt.Errorf("data of %s: %w", name, err)
 		}
-		return event, nil
+		if event == nil {
+			return nil, fmt.Errorf("data of %s: is null", name)
+		}
+		return *event, nil
 	}}
 }
 
@@ -124,6 +127,14 @@ func (p Pair) Side(accountID uuid.UUID) (Side, bool) {
 		return ClientSide, true
 	}
 	return "", false
+}
+
+// put is an assignment that also works on a map which no event has made yet, so that Apply cannot fail.
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
 }
 
 // sortedIDs keeps output independent of the order of maps.

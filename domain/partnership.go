@@ -51,9 +51,9 @@ type RejectionReason string
 type Profile struct {
 	DisplayName  string   `json:"displayName" minLength:"1" maxLength:"120" doc:"Name in the directory"`
 	Description  string   `json:"description" minLength:"1" maxLength:"4000" doc:"What the firm does, for whom"`
-	Services     []string `json:"services" minItems:"1" maxItems:"20" doc:"Offered services, for example bookkeeping"`
-	Specialties  []string `json:"specialties" maxItems:"20" doc:"Fields in which the firm is especially good"`
-	Languages    []string `json:"languages" minItems:"1" maxItems:"20" doc:"Languages spoken, ISO 639-1"`
+	Services     []string `json:"services" nullable:"false" minItems:"1" maxItems:"20" minLength:"1" maxLength:"80" doc:"Offered services, for example bookkeeping"`
+	Specialties  []string `json:"specialties" nullable:"false" maxItems:"20" minLength:"1" maxLength:"80" doc:"Fields in which the firm is especially good"`
+	Languages    []string `json:"languages" nullable:"false" minItems:"1" maxItems:"20" format:"language" minLength:"2" maxLength:"2" doc:"Languages spoken, ISO 639-1"`
 	Country      string   `json:"country" format:"country" minLength:"2" maxLength:"2" doc:"ISO 3166-1 alpha-2"`
 	City         string   `json:"city" minLength:"1" maxLength:"120" doc:"City of the office"`
 	Website      string   `json:"website,omitempty" format:"uri" maxLength:"500" doc:"Public web site, https"`
@@ -159,15 +159,16 @@ func eligible(consultancy *Account) error {
 	if consultancy.Subscription != Current {
 		return Refuse("subscription_not_current", string(consultancy.Subscription), "the subscription is %s, not current", consultancy.Subscription)
 	}
-	if consultancy.FirmKind == OtherFirm {
-		return Refuse("firm_kind_not_eligible", string(consultancy.FirmKind), "the programme is for agencies, consultancies and external CFOs")
+	switch consultancy.FirmKind {
+	case Agency, ConsultancyCo, ExternalCFO:
+		return nil
 	}
-	return nil
+	return Refuse("firm_kind_not_eligible", string(consultancy.FirmKind), "the programme is for agencies, consultancies and external CFOs")
 }
 
 // ApplyFor asks to join the programme (S2).
 func (p *Partnership) ApplyFor(actor Actor, consultancy *Account, consultancyID uuid.UUID) (Event, error) {
-	if err := consultancy.mustExist("account", consultancyID); err != nil {
+	if err := consultancy.mustExist(consultancyID); err != nil {
 		return nil, err
 	}
 	if err := consultancy.AuthorizeAdmin(actor); err != nil {
@@ -253,7 +254,7 @@ func (p *Partnership) reviewable(actor Actor, consultancyID uuid.UUID, revision 
 	if err := actor.mustReview(); err != nil {
 		return err
 	}
-	if p.Revisions[revision-1].SubmittedBy == actor.String() {
+	if submitter, _ := ParseActor(p.Revisions[revision-1].SubmittedBy); submitter.UserID.String() == actor.Name {
 		return Forbid("submitter_cannot_review", "nobody reviews what they submitted")
 	}
 	if err := p.MustBeInStanding(); err != nil {

@@ -78,7 +78,9 @@ func (p Permissions) Sections() []Section {
 }
 
 // Equal tells whether both permit the same.
-func (p Permissions) Equal(other Permissions) bool { return maps.Equal(p, other) }
+func (p Permissions) Equal(other Permissions) bool {
+	return maps.Equal(p.Within(Sections()), other.Within(Sections()))
+}
 
 // Role is a member's role in an account, or the role of a grant: a predefined name or a custom role's id.
 type Role string

@@ -101,10 +101,12 @@ func (g Engagement) OpenClientAccount(actor Actor, now time.Time, sessionID uuid
 // CloseClientAccount ends a log-in: by the person who logged in, or by the owner or an administrator of either side, since
 // either side may narrow access (invariant 6).
 func (g Engagement) CloseClientAccount(actor Actor, now time.Time, session *Session) (Event, error) {
-	if actor.Kind != ActorUser || actor.AccountID != session.ConsultancyID || actor.UserID != session.UserID {
-		if _, err := g.either(actor); err != nil {
+	if actor.Kind == ActorUser && actor.AccountID == session.ConsultancyID && actor.UserID == session.UserID {
+		if _, err := g.Consultancy.Authorize(actor); err != nil {
 			return nil, err
 		}
+	} else if _, err := g.either(actor); err != nil {
+		return nil, err
 	}
 	if session.Status != SessionOpen || !now.Before(session.ExpiresAt) {
 		return nil, Refuse("session_closed", string(SessionClosed), "the session is over")
