@@ -1,0 +1,170 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/commands"
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/projections"
+)
+
+// Limits of a page of events.
+const (
+	MaxPageBytes  = 4 << 20 // of records in one page; the record that passes it is the page's last
+	MaxPageScan   = 10_000  // events that are looked at for one page of a person, to whom few of them may belong
+	scanReadItems = 250     // events that one read of that scan takes, which bounds its memory
+)
+
+// eventsInput selects a page of the log.
+type eventsInput struct {
+	After int64 `query:"after" minimum:"0" doc:"Position after which the page begins; 0 is the log's beginning"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Events of the page at most"`
+	Reading
+}
+
+// eventsOutput is a page of events, in the bytes in which they were committed.
+type eventsOutput struct {
+	ContentType string `header:"Content-Type"`
+	Position    int64  `header:"Ledger-Position" doc:"Position up to which the page has looked: where to go on, also at the log's end"`
+	Body        []byte
+}
+
+// addEvents adds the ways to read the log itself.
+func (e *edge) addEvents() {
+	register(e, keyRequired, e.eventsOperation(), e.listEvents)
+	register(e, keyRequired, query("getReceipt", "/v1/receipts/{id}", "The receipt of an accepted command",
+		"What the log remembers of a command: the hash of what was asked and by whom, and the events that it raised. The parties of its events see it, and services and staff.", exampleReceipt()), e.getReceipt)
+	e.handle(keyRequired, e.streamOperation(), e.stream)
+}
+
+// listEvents answers a page of the log. To a person it gives the events to which their account is a party.
+func (e *edge) listEvents(ctx context.Context, actor domain.Actor, in *eventsInput) (*eventsOutput, error) {
+	viewer, err := e.viewer(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.logHas(ctx, "after", in.After); err != nil {
+		return nil, err
+	}
+	if err := e.logHas(ctx, "minPosition", in.MinPosition); err != nil {
+		return nil, err
+	}
+	page, err := e.scan(ctx, viewer, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if !page.end {
+		next = strconv.FormatInt(page.position, 10)
+	}
+	body := fmt.Appendf(nil, `{"items":[%s],"next":%q}`, bytes.Join(page.records, []byte(",")), next)
+	return &eventsOutput{ContentType: "application/json", Position: page.position, Body: body}, nil
+}
+
+// scanned is what a scan of the log found.
+type scanned struct {
+	records  [][]byte
+	position int64 // of the last event looked at
+	end      bool  // there was nothing after it
+}
+
+// scan reads on from a position until it has found enough that the viewer may see, has looked at enough, or is at the end.
+func (e *edge) scan(ctx context.Context, v projections.Viewer, after int64, limit int) (scanned, error) {
+	found, size := scanned{position: after}, 0
+	for looked := 0; looked < MaxPageScan; {
+		records, err := e.Store.ReadAll(ctx, found.position, scanReadItems)
+		if err != nil {
+			return scanned{}, unreadable(err)
+		}
+		for _, record := range records {
+			visible, err := e.visible(v, record)
+			if err != nil {
+				return scanned{}, err
+			}
+			found.position = record.Position
+			if !visible {
+				continue
+			}
+			found.records = append(found.records, record.Bytes)
+			size += len(record.Bytes)
+			if len(found.records) == limit || size > MaxPageBytes {
+				return found, nil
+			}
+		}
+		if len(records) < scanReadItems {
+			found.end = true
+			return found, nil
+		}
+		looked += len(records)
+	}
+	return found, nil
+}
+
+// visible tells whether an event is the viewer's to see: whether the account for which they act is one of its parties.
+func (e *edge) visible(v projections.Viewer, record eventstore.Record) (bool, error) {
+	if v.MaySee() { // without a party to name: whoever sees everything
+		return true, nil
+	}
+	data, err := record.Data()
+	if err != nil {
+		return false, err
+	}
+	event, err := e.catalog.Decode(record.Type, data)
+	if err != nil {
+		return false, fmt.Errorf("position %d: %w", record.Position, err)
+	}
+	return v.MaySee(event.Parties()...), nil
+}
+
+// Receipt is what the log remembers of an accepted command.
+type Receipt struct {
+	CommandID  uuid.UUID           `json:"commandId" doc:"The command's Idempotency-Key"`
+	BodyHash   string              `json:"bodyHash" minLength:"64" maxLength:"64" doc:"SHA-256, in hexadecimal, of what was asked and by whom"`
+	Position   int64               `json:"position" doc:"Position of its last event, or of the log's end when it raised none"`
+	RecordedAt time.Time           `json:"recordedAt,omitzero" doc:"When its events were committed"`
+	Events     []commands.EventRef `json:"events" doc:"What it raised, in order, as far as it is the caller's to see"`
+}
+
+// receiptInput names a command.
+type receiptInput struct {
+	ID uuid.UUID `path:"id" doc:"The command's Idempotency-Key"`
+	Reading
+}
+
+// getReceipt answers a command's receipt. A person sees it when their account is a party of one of its events.
+func (e *edge) getReceipt(ctx context.Context, actor domain.Actor, in *receiptInput) (*bodyOutput[Receipt], error) {
+	viewer, err := e.viewer(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.logHas(ctx, "minPosition", in.MinPosition); err != nil {
+		return nil, err
+	}
+	command, appended, found, err := e.Store.Command(ctx, in.ID)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	receipt := Receipt{CommandID: in.ID, BodyHash: hex.EncodeToString(command.BodyHash[:]), Position: command.Last, Events: []commands.EventRef{}}
+	for _, record := range appended.Records {
+		visible, err := e.visible(viewer, record)
+		if err != nil {
+			return nil, err
+		}
+		if visible {
+			receipt.RecordedAt = record.RecordedAt
+			receipt.Events = append(receipt.Events, commands.EventRef{Type: record.Type, Stream: record.Stream.String(), Version: record.Version, Position: record.Position})
+		}
+	}
+	if !found || len(receipt.Events) == 0 && !viewer.MaySee() {
+		return nil, domain.Missing("receipt", in.ID)
+	}
+	return &bodyOutput[Receipt]{Body: receipt}, nil
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics are what the edge counts and measures, in a registry of its own.
+type metrics struct {
+	registry *prometheus.Registry
+	commands *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics(e *edge) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		commands: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ledger_commands_total", Help: "Commands by name and outcome: accepted, or the code of the problem.",
+		}, []string{"name", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ledger_command_seconds", Help: "Time from a command's headers to its outcome.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		}, []string{"name"}),
+	}
+	m.registry.MustRegister(m.commands, m.seconds, collectors.NewGoCollector(), &logCollector{edge: e})
+	return m
+}
+
+// command counts a command and its outcome.
+func (m *metrics) command(name string, err error, took time.Duration) {
+	m.seconds.WithLabelValues(name).Observe(took.Seconds())
+	code := "accepted"
+	if p, ok := errors.AsType[*Problem](err); ok {
+		code = p.Code
+	} else if err != nil {
+		code = ledgerError(err).Code
+	}
+	m.commands.WithLabelValues(name, code).Inc()
+}
+
+// logCollector asks the store, the read models and the feed how far they are whenever somebody reads the metrics. What does not
+// answer is left out, and ledger_up is then 0.
+type logCollector struct{ edge *edge }
+
+// What logCollector tells.
+const (
+	metricUp        = "ledger_up"
+	metricHead      = "ledger_log_position"
+	metricModelLag  = "ledger_read_model_behind_events"
+	metricModelLive = "ledger_read_model_up"
+	metricFeedLag   = "ledger_feed_behind_events"
+	metricStreams   = "ledger_streams"
+)
+
+// Describe names no metrics beforehand: which there are depends on the read models and the feed.
+func (c *logCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the state that /readyz shows.
+func (c *logCollector) Collect(to chan<- prometheus.Metric) {
+	gauge := func(name, help string, value float64, labels prometheus.Labels) {
+		to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.GaugeValue, value)
+	}
+	state := c.edge.readiness(context.Background())
+	gauge(metricUp, "1 when the ledger is ready, as /readyz tells it.", flag(state.Ready), nil)
+	gauge(metricHead, "Position of the log's last event.", float64(state.Position), nil)
+	gauge(metricStreams, "Live streams that are open on this node.", float64(len(c.edge.streams)), nil)
+	for _, model := range state.ReadModels {
+		labels := prometheus.Labels{"model": model.Name}
+		gauge(metricModelLag, "Events that the read model has not folded yet.", float64(model.Behind), labels)
+		gauge(metricModelLive, "0 when the read model has stopped.", flag(model.State != modelStopped), labels)
+	}
+	if state.Feed != nil {
+		gauge(metricFeedLag, "Events that the broker does not have yet.", float64(state.Feed.Behind), nil)
+	}
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
