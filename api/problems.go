@@ -15,6 +15,7 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // retryAfterSeconds is what a 429 or 503 asks the caller to wait at least.
@@ -102,6 +103,8 @@ func ledgerError(err error) *domain.Error {
 		return &domain.Error{Kind: domain.Unavailable, Code: "unavailable", Detail: "the event store does not answer; try again", Err: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &domain.Error{Kind: domain.Unavailable, Code: "timeout", Detail: "no answer in time; try again", Err: err}
+	case sqldb.IsUnavailable(err):
+		return &domain.Error{Kind: domain.Unavailable, Code: "unavailable", Detail: "the database does not answer; try again", Err: err}
 	}
 	return domain.AsError(err)
 }

@@ -185,7 +185,7 @@ func (c RevokeAccess) Decide(d *Decision) error {
 // ConfigureKPINotifications is the actor's choice of the KPIs to be told of (S7).
 type ConfigureKPINotifications struct {
 	PairFields
-	Sections []domain.Section `json:"sections" maxItems:"6" uniqueItems:"true" enum:"sales,expenses,banking,inbox,contacts,journal" doc:"The chosen sections; none means no notifications"`
+	Sections []domain.Section `json:"sections" nullable:"false" maxItems:"6" enum:"sales,expenses,banking,inbox,contacts,journal" doc:"The chosen sections, each once; none means no notifications"`
 }
 
 // Decide asks the pair.
@@ -198,7 +198,7 @@ func (c ConfigureKPINotifications) Decide(d *Decision) error {
 // AssignAccountManagers puts people of the consultancy in charge of the client (S8).
 type AssignAccountManagers struct {
 	PairFields
-	UserIDs []uuid.UUID `json:"userIds" minItems:"1" maxItems:"50" format:"uuid" doc:"The people"`
+	UserIDs []uuid.UUID `json:"userIds" nullable:"false" minItems:"1" maxItems:"50" format:"uuid" doc:"The people, each once"`
 }
 
 // Decide asks the pair.

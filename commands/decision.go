@@ -23,7 +23,7 @@ type Command interface {
 // then, the command is decided again.
 type Decision struct {
 	Actor domain.Actor
-	Now   time.Time
+	Now   time.Time // never before the facts that the decision is based on, whatever this node's clock says
 
 	ctx    context.Context
 	states *States
@@ -110,19 +110,22 @@ func (d *Decision) onAccount(id uuid.UUID, decide func(*domain.Account) (domain.
 	return nil
 }
 
-// load reads a state once per decision and notes its version as an expectation.
+// load reads a state and notes its version, when it is first read, as an expectation.
 func load[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) {
 	stream := eventstore.StreamID{Kind: kind, ID: id}
-	current, version, err := Load[S, P](d.ctx, d.states, stream)
+	current, entry, err := read[S, P](d.ctx, d.states, stream)
 	if err != nil {
 		return nil, err
+	}
+	if entry.recordedAt.After(d.Now) {
+		d.Now = entry.recordedAt
 	}
 	for _, expected := range d.expect {
 		if expected.Stream == stream {
 			return current, nil
 		}
 	}
-	d.expect = append(d.expect, eventstore.StreamVersion{Stream: stream, Version: version})
+	d.expect = append(d.expect, eventstore.StreamVersion{Stream: stream, Version: entry.version})
 	return current, nil
 }
 

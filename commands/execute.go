@@ -72,7 +72,7 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 	}
 	hash, err := bodyHash(r, command)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, storeError(err)
 	}
 	for attempt := 1; ; attempt++ {
 		answer, again, err := x.attempt(ctx, r, spec, command, hash)
@@ -131,7 +131,7 @@ func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Co
 func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, d *Decision, refusal error) (Answer, bool, error) {
 	record, appended, found, err := x.Store.Command(ctx, r.ID)
 	if err != nil {
-		return Answer{}, false, err
+		return Answer{}, false, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 	}
 	if found {
 		if record.BodyHash != hash {
@@ -146,7 +146,7 @@ func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command C
 	}
 	versions, err := x.Store.Versions(ctx, streams)
 	if err != nil {
-		return Answer{}, false, err
+		return Answer{}, false, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 	}
 	for i, expected := range d.expect {
 		if versions[i] != expected.Version {
@@ -216,7 +216,7 @@ func storeError(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &domain.Error{Kind: domain.Unavailable, Code: "timeout", Detail: "no answer in time; try again with the same Idempotency-Key", Err: err}
 	case errors.Is(err, eventstore.ErrInvalid):
-		return &domain.Error{Kind: domain.TooLarge, Code: "too_large", Detail: "the command would raise more than the log takes at once", Err: err}
+		return &domain.Error{Kind: domain.Malformed, Code: "invalid_context", Detail: "the names of actor, correlation, causation or trace break a limit of the log", Err: err}
 	}
 	return domain.AsError(err)
 }

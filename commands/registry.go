@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strings"
+	"regexp"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,23 +57,31 @@ func creates[C Command, R any](step, name, summary string, example C, result fun
 
 // Registry finds commands by name and holds their JSON Schemas, against which every body is checked.
 type Registry struct {
-	specs   []Spec
-	byName  map[string]Spec
-	schemas huma.Registry
+	specs    []Spec
+	byName   map[string]listed
+	schemas  huma.Registry
+	patterns map[string]*regexp.Regexp
+}
+
+type listed struct {
+	Spec
+	schema *huma.Schema
 }
 
 // NewRegistry indexes the list of commands.
 func NewRegistry() *Registry {
-	r := &Registry{specs: List(), byName: map[string]Spec{}, schemas: huma.NewMapRegistry("#/components/schemas/", SchemaName)}
+	r := &Registry{
+		specs: List(), byName: map[string]listed{}, patterns: map[string]*regexp.Regexp{},
+		schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+	}
 	for _, spec := range r.specs {
-		r.byName[spec.Name] = spec
-		r.schemas.Schema(spec.Request, true, spec.Name)
+		r.byName[spec.Name] = listed{spec, r.schemas.Schema(spec.Request, true, spec.Name)}
+	}
+	for _, schema := range r.schemas.Map() {
+		compilePatterns(schema, r.patterns)
 	}
 	return r
 }
-
-// SchemaName names a type's schema: the Go name, with an initial that marks it as public.
-func SchemaName(t reflect.Type, hint string) string { return huma.DefaultSchemaNamer(t, hint) }
 
 // Specs lists the commands in the guide's order.
 func (r *Registry) Specs() []Spec { return r.specs }
@@ -92,45 +100,81 @@ func (r *Registry) Decode(name string, body []byte) (Spec, Command, error) {
 	if err != nil {
 		return Spec{}, nil, err
 	}
-	schema := r.schemas.Schema(spec.Request, true, spec.Name)
-	if fields := r.check(schema, value); len(fields) > 0 {
-		return Spec{}, nil, invalid(fields)
-	}
-	command, err := spec.decode(body)
+	checker := &checker{schemas: r.schemas, patterns: r.patterns}
+	checker.check(spec.schema, "", value)
+	plain, err := json.Marshal(value) // without escapes, which time.Time does not read
 	if err != nil {
-		return Spec{}, nil, &domain.Error{Kind: domain.Malformed, Code: "malformed_json", Detail: "the body does not fit the command: " + err.Error()}
+		return Spec{}, nil, malformed("the body cannot be written out again: %v", err)
 	}
-	if checked, ok := command.(interface{ Check() []domain.FieldError }); ok {
-		if fields := checked.Check(); len(fields) > 0 {
-			return Spec{}, nil, invalid(fields)
-		}
+	command, err := spec.decode(plain)
+	if checked, ok := command.(interface{ Check() []domain.FieldError }); ok && err == nil {
+		checker.add(checked.Check())
 	}
-	return spec, command, nil
+	if len(checker.fields) > 0 {
+		return Spec{}, nil, &domain.Error{Kind: domain.Malformed, Code: "invalid", Detail: "the body breaks the rules of its fields", Fields: checker.fields}
+	}
+	if err != nil {
+		return Spec{}, nil, malformed("the body does not fit the command: %v", err)
+	}
+	return spec.Spec, command, nil
 }
 
-func invalid(fields []domain.FieldError) error {
-	return &domain.Error{Kind: domain.Malformed, Code: "invalid", Detail: "the body breaks the rules of its fields", Fields: fields}
+func malformed(format string, args ...any) error {
+	return &domain.Error{Kind: domain.Malformed, Code: "malformed_json", Detail: fmt.Sprintf(format, args...)}
 }
 
-// parse reads exactly one JSON value.
-func parse(body []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	var value any
-	err := decoder.Decode(&value)
-	if err == nil {
-		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("there is more after the end of the object")
-		}
-	}
-	if err == nil {
-		return value, nil
-	}
-	detail := "the body is not JSON: " + err.Error()
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		detail = fmt.Sprintf("the body is not JSON at byte %d: %s", syntax.Offset, syntax)
-	}
+// parse reads exactly one JSON object, in which no name is given twice: which of the two counts would be a guess.
+func parse(body []byte) (map[string]any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		detail = "the body is empty; a command is a JSON object"
+		return nil, malformed("the body is empty; a command is a JSON object")
 	}
-	return nil, &domain.Error{Kind: domain.Malformed, Code: "malformed_json", Detail: strings.TrimSpace(detail)}
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, malformed("the body is not JSON: %v", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, malformed("there is more after the end of the JSON object")
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, malformed("a command is a JSON object")
+	}
+	if name, twice := repeatedName(json.NewDecoder(bytes.NewReader(body))); twice {
+		return nil, malformed("%q is given twice", name)
+	}
+	return object, nil
+}
+
+// repeatedName finds a name that an object of the JSON, which is known to be valid, gives twice.
+func repeatedName(decoder *json.Decoder) (name string, twice bool) {
+	var open []map[string]bool // the names of each object or list that has begun and not ended; lists have none
+	for isName := false; ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return "", false
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			switch token {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if isName {
+				if open[len(open)-1][token] {
+					return token, true
+				}
+				open[len(open)-1][token] = true
+				isName = false
+				continue
+			}
+		}
+		isName = len(open) > 0 && open[len(open)-1] != nil
+	}
 }

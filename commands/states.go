@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -31,9 +32,10 @@ type States struct {
 }
 
 type cachedState struct {
-	version int64
-	state   any
-	extend  func(state any, events []domain.Event) (any, error)
+	version    int64
+	recordedAt time.Time // of the last event; zero without events
+	state      any
+	extend     func(state any, events []domain.Event) (any, error)
 }
 
 // NewStates makes an empty cache over a store.
@@ -48,33 +50,42 @@ func NewStates(store *eventstore.Store, catalog *domain.Catalog) (*States, error
 // Load gives a stream's state with its version. A stream without events has the zero state and version 0. What it gives may lag
 // behind other nodes for a moment; an append that expects the version finds out.
 func Load[S any, P state[S]](ctx context.Context, s *States, stream eventstore.StreamID) (P, int64, error) {
+	current, entry, err := read[S, P](ctx, s, stream)
+	return current, entry.version, err
+}
+
+func read[S any, P state[S]](ctx context.Context, s *States, stream eventstore.StreamID) (P, cachedState, error) {
 	if entry, ok := s.get(stream); ok {
 		if current, ok := entry.state.(P); ok {
-			return current, entry.version, nil
+			return current, entry, nil
 		}
 	}
-	current, version := P(new(S)), int64(0)
+	current := P(new(S))
+	entry := cachedState{state: current, extend: extend[S, P]}
 	for {
-		page, err := s.store.ReadStream(ctx, stream, version, eventstore.MaxPageEvents)
+		page, err := s.store.ReadStream(ctx, stream, entry.version, eventstore.MaxPageEvents)
 		if err != nil {
-			return nil, 0, err
+			return nil, cachedState{}, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 		}
 		events, err := s.decode(page)
 		if err != nil {
-			return nil, 0, err
+			return nil, cachedState{}, err
 		}
 		if err := domain.Fold((*S)(current), events...); err != nil {
-			return nil, 0, err
+			return nil, cachedState{}, err
 		}
-		version += int64(len(page))
+		if len(page) > 0 {
+			last := page[len(page)-1]
+			entry.version, entry.recordedAt = last.Version, last.RecordedAt
+		}
 		if len(page) < eventstore.MaxPageEvents {
 			break
 		}
 	}
-	if version > 0 {
-		s.put(stream, cachedState{version: version, state: current, extend: extend[S, P]})
+	if entry.version > 0 {
+		s.put(stream, entry)
 	}
-	return current, version, nil
+	return current, entry, nil
 }
 
 // extend folds events onto a copy of a state.
@@ -159,7 +170,8 @@ func (s *States) advanceStream(records []eventstore.Record) {
 		s.drop(stream)
 		return
 	}
-	s.put(stream, cachedState{version: records[len(records)-1].Version, state: next, extend: entry.extend})
+	last := records[len(records)-1]
+	s.put(stream, cachedState{version: last.Version, recordedAt: last.RecordedAt, state: next, extend: entry.extend})
 }
 
 // Follow keeps the cached states right as the log grows, until ctx ends.

@@ -173,3 +173,34 @@ func FuzzCatalogDecode(f *testing.F) {
 		require.NoError(t, foldAny(eventType.Stream, event))
 	})
 }
+
+// TestWhatDoesNotApplyIsLeftOut: an optional field that is zero is not in the encoding, and reads back as zero.
+func TestWhatDoesNotApplyIsLeftOut(t *testing.T) {
+	catalog := domain.NewCatalog()
+	pair := domain.Pair{ConsultancyID: ids[0], ClientID: ids[1]}
+	for _, test := range []struct {
+		event domain.Event
+		want  string
+	}{
+		{domain.AccessGranted{Pair: pair, GrantID: ids[2], RoleID: domain.RoleCRM, RoleVersion: 1, Permissions: domain.Permissions{domain.CRM: domain.Edit}, AccessEpoch: 1},
+			`{"consultancyId":"A1","clientId":"A2","grantId":"A3","roleId":"crm","roleVersion":1,"permissions":{"crm":"edit"},"accessEpoch":1}`},
+		{domain.AccessChanged{Pair: pair, GrantID: ids[2], RoleID: domain.RoleCRM, RoleVersion: 1, Permissions: domain.Permissions{domain.CRM: domain.Edit}, AccessEpoch: 2},
+			`{"consultancyId":"A1","clientId":"A2","grantId":"A3","roleId":"crm","roleVersion":1,"permissions":{"crm":"edit"},"accessEpoch":2}`},
+		{domain.TaskRaised{TaskID: ids[2], ClientID: ids[1], Section: domain.Sales, Title: "t", ExternalRef: "r", GoTo: "g"},
+			`{"taskId":"A3","clientId":"A2","section":"sales","title":"t","externalRef":"r","goTo":"g"}`},
+		{domain.TaskCompleted{TaskID: ids[2], ClientID: ids[1], Section: domain.Sales},
+			`{"taskId":"A3","clientId":"A2","section":"sales"}`},
+		{domain.ProfileRejected{ConsultancyID: ids[0], Revision: 2, ReasonCode: "other"},
+			`{"consultancyId":"A1","revision":2,"reasonCode":"other"}`},
+		{domain.KPINotificationsConfigured{Pair: pair, UserID: ids[2], Sections: []domain.Section{}},
+			`{"consultancyId":"A1","clientId":"A2","userId":"A3","sections":[]}`},
+	} {
+		want := strings.NewReplacer("A1", ids[0].String(), "A2", ids[1].String(), "A3", ids[2].String()).Replace(test.want)
+		data, err := json.Marshal(test.event)
+		require.NoError(t, err)
+		require.Equal(t, want, string(data))
+		decoded, err := catalog.Decode(test.event.EventType(), data)
+		require.NoError(t, err)
+		require.Equal(t, test.event, decoded)
+	}
+}

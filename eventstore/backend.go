@@ -10,29 +10,48 @@ import (
 // Errors by which a Backend tells the committer why it wrote nothing.
 var (
 	ErrFenced          = errors.New("eventstore: another node moved the head of the log")
-	ErrDuplicateStream = errors.New("eventstore: a stream already has an event of this version")
+	ErrDuplicateStream = errors.New("eventstore: a stream of the batch is in the log already, or further on than the batch has it")
 	ErrDuplicate       = errors.New("eventstore: a command id of the batch is in the log already")
 )
 
 // Backend is a database that holds a log: Postgres or SQLite. What each must do is written down in package storetest.
 //
-// A Backend decides nothing. The committer keeps the head and the versions of streams in memory, and the head's compare-and-set
-// in Commit tells it whether its memory was still right.
+// A Backend decides nothing. The committer keeps the head and the tips of streams in memory, and the head's compare-and-set
+// in Commit tells it whether its memory was still right. Lock, Unlock and Commit are called by one goroutine, the others by any.
 type Backend interface {
 	// Head reads the log's end.
 	Head(ctx context.Context) (Head, error)
-	// Versions reads how many events each stream holds, in the order asked.
-	Versions(ctx context.Context, streams []StreamID) ([]int64, error)
+	// Tips reads where streams end, in the order asked.
+	Tips(ctx context.Context, streams []StreamID) ([]Tip, error)
 	// Commands finds those of the command ids that the log has accepted, in any order.
 	Commands(ctx context.Context, ids []uuid.UUID) ([]CommandRecord, error)
 	// Commit writes a batch in one durable transaction, provided that the log's head is still at from: else it writes nothing
-	// and answers ErrFenced. A command id that is there already makes it write nothing and answer ErrDuplicate. Any other error
-	// leaves open whether the batch was written; the committer finds out by reading the command ids.
+	// and answers ErrFenced. A command id that is there already makes it write nothing and answer ErrDuplicate, a stream that
+	// is not as the batch takes it to be ErrDuplicateStream. Any other error leaves open whether the batch was written; the
+	// committer finds out by reading the command ids. Whatever it answers, a lock is released.
 	Commit(ctx context.Context, from Head, batch Batch) error
+	// Lock waits for its turn and then keeps other nodes from moving the head until Commit or Unlock. It answers the head and
+	// what the streams' tips became after position after, in the log's order, one tip for each event, MaxTail at most. It
+	// drops whatever connection or lock was left from before.
+	Lock(ctx context.Context, after int64) (Head, []Tip, error)
+	// Unlock gives up a lock that nothing is to be committed under.
+	Unlock(ctx context.Context) error
 	// ReadStream reads records of one stream with versions above after, in order.
 	ReadStream(ctx context.Context, stream StreamID, after int64, limit int) ([]Record, error)
 	// ReadAll reads records with positions above after, in order.
 	ReadAll(ctx context.Context, after int64, limit int) ([]Record, error)
+	// Close gives back what Commit and Lock hold, such as a connection. The database stays open.
+	Close() error
+}
+
+// MaxTail is how many events' tips a Backend tells of at most after a Lock. A node that missed more forgets what it knew.
+const MaxTail = 8_192
+
+// Tip is where a stream ends. The position of its first event, which never changes, is the short key by which the database
+// knows the stream: half as wide in the index as kind and UUID, and new streams go to the index's end.
+type Tip struct {
+	First   int64 // position of the stream's first event; 0: the stream has none
+	Version int64 // how many events it holds
 }
 
 // CommandRecord is the log's memory of one accepted command.
@@ -44,6 +63,8 @@ type CommandRecord struct {
 
 // Batch is what one transaction of the committer writes: events at the positions that follow the head, and their commands.
 type Batch struct {
-	Records  []Record
-	Commands []CommandRecord
+	Head     Head            // the log's end when the batch is written
+	Records  []Record        // in the log's order; none when every command of the batch was done without an event
+	Streams  []int64         // Tip.First of each record's stream; that of a stream that begins here is the record's own position
+	Commands []CommandRecord // at least one
 }

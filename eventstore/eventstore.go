@@ -19,11 +19,17 @@ import (
 
 // Limits of the log. A request past one of them is refused before anything is written.
 const (
-	MaxBatchEvents  = 1_024     // events that one transaction of the committer writes at most
-	MaxAppendEvents = 1_024     // events in one Append
-	MaxDataBytes    = 256 << 10 // bytes of one event's data
-	MaxPageEvents   = 1_000     // events that one read returns at most
-	MaxQueue        = 16_384    // appends that may wait for the committer; past it Append answers ErrQueueFull at once
+	MaxBatchEvents    = 1_024     // events, or commands without an event, that one transaction of the committer writes at most
+	MaxAppendEvents   = 1_024     // events in one Append
+	MaxAppendExpects  = 1_024     // streams that one Append expects something of
+	MaxDataBytes      = 256 << 10 // bytes of one event's data
+	MaxAppendBytes    = 8 << 20   // bytes of the data of all events in one Append, and in one transaction of the committer
+	MaxAttributeBytes = 1_024     // bytes of one of an Append's optional attributes
+	MaxTypeBytes      = 128       // bytes of an event's type
+	MaxKindBytes      = 32        // bytes of a stream's kind
+	MaxPageEvents     = 1_000     // events that one read returns at most
+	MaxQueue          = 16_384    // appends that may wait for the committer; past it Append answers ErrQueueFull at once
+	MaxQueueBytes     = 256 << 20 // bytes of their events' data; past it likewise
 )
 
 // StreamID names the stream that holds the history of one thing, for example collaboration-6b5f….
@@ -35,17 +41,27 @@ type StreamID struct {
 // String is the stream's name as records, subjects and URLs show it: kind, hyphen, UUID.
 func (s StreamID) String() string { return s.Kind + "-" + s.ID.String() }
 
-// ParseStreamID reads a stream's name, for example one that came in a URL.
+// ParseStreamID reads a stream's name, for example one that came in a URL. It takes only what String writes.
 func ParseStreamID(name string) (StreamID, error) {
-	kind, id, ok := strings.Cut(name, "-")
-	if !ok || kind == "" {
-		return StreamID{}, fmt.Errorf("stream %q is not of the form kind-uuid", name)
-	}
+	kind, id, _ := strings.Cut(name, "-")
 	parsed, err := uuid.Parse(id)
-	if err != nil || id != parsed.String() {
-		return StreamID{}, fmt.Errorf("stream %q is not of the form kind-uuid", name)
+	if stream := (StreamID{Kind: kind, ID: parsed}); err == nil && stream.valid() && stream.String() == name {
+		return stream, nil
 	}
-	return StreamID{Kind: kind, ID: parsed}, nil
+	return StreamID{}, fmt.Errorf("stream %q is not of the form kind-uuid", name)
+}
+
+// valid tells whether a stream may be in the log: its kind is a short word in lower case, its UUID is not nil.
+func (s StreamID) valid() bool {
+	if s.Kind == "" || len(s.Kind) > MaxKindBytes || s.ID == uuid.Nil {
+		return false
+	}
+	for _, c := range []byte(s.Kind) {
+		if c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return true
 }
 
 // StreamVersion says how many events a stream holds. Version 0 is a stream without events.
@@ -56,17 +72,17 @@ type StreamVersion struct {
 
 // NewEvent is an event on its way into the log: all but what only the commit can tell.
 type NewEvent struct {
-	ID     uuid.UUID       // unique in the log; the CloudEvents id
+	ID     uuid.UUID       // unique in the log, which is the caller's to see to; the CloudEvents id
 	Stream StreamID        // the stream that it extends
-	Type   string          // the wire name with its version, for example collaboration.AccessGranted.v1
-	Data   json.RawMessage // one compact JSON object
+	Type   string          // the wire name with its version, for example collaboration.AccessGranted.v1: letters, digits, dots
+	Data   json.RawMessage // one JSON object; the record holds it compacted
 }
 
 // Append is one command's outcome: what it raised, and what must still be true for that to hold.
 type Append struct {
 	CommandID uuid.UUID       // makes the append idempotent for as long as the log lives
 	BodyHash  [32]byte        // of the command, so that the same id with another body is refused
-	Expect    []StreamVersion // every stream that the decision has read, also those it does not extend
+	Expect    []StreamVersion // every stream that the decision has read, also those it does not extend; each once
 	Events    []NewEvent      // may be empty: the command is then recorded as done without an event
 
 	// Context of the command, told in every record it raises. Empty ones are left out of the record.
@@ -98,11 +114,12 @@ type Head struct {
 	RecordedAt time.Time // of the last event; zero in an empty log
 }
 
-// Errors that an Append can meet. Each leaves the log as it was.
+// Errors that an Append can meet. All but ErrUnavailable say that it left the log as it was; after that one, the same command
+// id again finds out.
 var (
 	ErrCommandReused = errors.New("eventstore: the command id was used before with another body")
 	ErrQueueFull     = errors.New("eventstore: too many appends are waiting")
-	ErrUnavailable   = errors.New("eventstore: the database does not answer")
+	ErrUnavailable   = errors.New("eventstore: the database does not answer; whether it wrote anything is unknown")
 	ErrClosed        = errors.New("eventstore: the store is closed")
 	ErrInvalid       = errors.New("eventstore: the append breaks a limit or contradicts itself")
 )

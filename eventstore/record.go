@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
-// Envelope is a record's CloudEvents attributes, for readers who need more than the columns of a Record.
+// Envelope is a record's CloudEvents attributes, for readers who need more than the fields of a Record.
 type Envelope struct {
 	ID            string          `json:"id"`
 	Source        string          `json:"source"`
@@ -42,4 +45,57 @@ func (r Record) Data() (json.RawMessage, error) {
 		return nil, fmt.Errorf("record at position %d has no data", r.Position)
 	}
 	return json.RawMessage(data[:len(data)-1]), nil
+}
+
+// ParseRecord reads a record's fields out of its bytes. A database stores an event once, as its bytes, so that nothing beside
+// them can ever say otherwise; as their attributes have a fixed order and none of those read here needs escaping, this costs
+// a few hundred nanoseconds where a JSON decoder takes microseconds.
+func ParseRecord(record []byte) (Record, error) {
+	rest := attributes{left: record}
+	rest.after(`"type":"`)
+	r := Record{Bytes: record, Type: rest.value()}
+	rest.after(`"subject":"`)
+	subject := rest.value()
+	rest.after(`"time":"`)
+	recordedAt := rest.value()
+	rest.after(`"sequence":"`)
+	sequence := rest.value()
+	rest.after(`"streamversion":"`)
+	version := rest.value()
+	rest.after(`,"commandid":"`)
+	commandID := rest.value()
+	if rest.broken {
+		return Record{}, fmt.Errorf("an event's bytes are not a record: %.80q", record)
+	}
+	var errs [5]error
+	r.Stream, errs[0] = ParseStreamID(subject)
+	r.RecordedAt, errs[1] = time.Parse(timeLayout, recordedAt)
+	r.Position, errs[2] = strconv.ParseInt(sequence, 10, 64)
+	r.Version, errs[3] = strconv.ParseInt(version, 10, 64)
+	r.CommandID, errs[4] = uuid.Parse(commandID)
+	for _, err := range errs {
+		if err != nil {
+			return Record{}, fmt.Errorf("an event's bytes are not a record: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// attributes reads forward through a record's bytes. Once it does not find what it looks for it is broken.
+type attributes struct {
+	left   []byte
+	broken bool
+}
+
+// after goes on behind the next place that reads so.
+func (a *attributes) after(name string) {
+	_, left, found := bytes.Cut(a.left, []byte(name))
+	a.left, a.broken = left, a.broken || !found
+}
+
+// value takes what stands before the next quote.
+func (a *attributes) value() string {
+	value, left, found := bytes.Cut(a.left, []byte{'"'})
+	a.left, a.broken = left, a.broken || !found
+	return string(value)
 }

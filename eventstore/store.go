@@ -2,6 +2,9 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,63 +16,188 @@ type Options struct {
 }
 
 // Store is the ledger's log on one database: appends go through one committer, reads straight to the database.
-type Store struct{}
+type Store struct {
+	backend  Backend
+	epoch    uuid.UUID
+	progress *progress
+
+	closing      sync.RWMutex  // held while closed is read or written, so that nothing enters a closed queue
+	closed       chan struct{} // closed by Close
+	queue        chan *pending
+	waitingBytes atomic.Int64 // bytes of data in the queue
+	running      sync.WaitGroup
+}
 
 // Open starts the store's committer on a backend whose schema is up to date.
 func Open(ctx context.Context, backend Backend, options Options) (*Store, error) {
-	panic("not written")
+	head, err := backend.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	s := &Store{
+		backend:  backend,
+		epoch:    head.Epoch,
+		progress: newProgress(head),
+		closed:   make(chan struct{}),
+		queue:    make(chan *pending, MaxQueue),
+	}
+	c := &committer{
+		backend: backend, clock: options.Clock, queue: s.queue, waiting: &s.waitingBytes, progress: s.progress, head: head,
+	}
+	s.running.Go(c.run)
+	s.running.Go(s.watch)
+	return s, nil
 }
 
-// Append commits one command's outcome. When it returns without error, the events are durable.
-func (s *Store) Append(ctx context.Context, a Append) (Appended, error) { panic("not written") }
+// Append commits one command's outcome. When it returns without error, the events are durable. Its errors are those listed in
+// this package, a *ConflictError, an *AheadError, or ctx's: when ctx ends first, an append that still waits is dropped, one
+// that the committer has taken goes on without its caller. As after ErrUnavailable, the same command id again finds out.
+func (s *Store) Append(ctx context.Context, a Append) (Appended, error) {
+	extended, err := a.validate()
+	if err != nil {
+		return Appended{}, err
+	}
+	drafts, err := encode(&a, s.epoch)
+	if err != nil {
+		return Appended{}, err
+	}
+	p := &pending{ctx: ctx, append: a, extended: extended, drafts: drafts, size: a.size(), outcome: make(chan outcome, 1)}
+	if err := s.enqueue(p); err != nil {
+		return Appended{}, err
+	}
+	select {
+	case o := <-p.outcome:
+		if o.earlier == nil {
+			return o.appended, o.err
+		}
+		return s.repeat(ctx, &a, o)
+	case <-ctx.Done():
+		return Appended{}, fmt.Errorf("eventstore: the outcome of command %s is not known yet: %w", a.CommandID, ctx.Err())
+	}
+}
+
+// enqueue hands an append to the committer, which answers it even when the store is closed meanwhile.
+func (s *Store) enqueue(p *pending) error {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.isClosed() {
+		return ErrClosed
+	}
+	if s.waitingBytes.Add(p.size) > MaxQueueBytes {
+		s.waitingBytes.Add(-p.size)
+		return ErrQueueFull
+	}
+	select {
+	case s.queue <- p:
+		return nil
+	default:
+		s.waitingBytes.Add(-p.size)
+		return ErrQueueFull
+	}
+}
+
+// repeat answers an append whose command id the log has accepted before, be it this append's own doing.
+func (s *Store) repeat(ctx context.Context, a *Append, o outcome) (Appended, error) {
+	if o.earlier.BodyHash != a.BodyHash {
+		return Appended{}, ErrCommandReused
+	}
+	appended, err := s.appended(ctx, *o.earlier)
+	if err != nil {
+		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	appended.Repeated = !o.own
+	return appended, nil
+}
+
+// appended reads what an accepted command raised.
+func (s *Store) appended(ctx context.Context, c CommandRecord) (Appended, error) {
+	appended := Appended{First: c.First, Last: c.Last, Repeated: true}
+	if count := int(c.Last - c.First + 1); count > 0 {
+		records, err := s.backend.ReadAll(ctx, c.First-1, count)
+		if err != nil {
+			return Appended{}, fmt.Errorf("read the events of command %s: %w", c.ID, err)
+		}
+		appended.Records = records
+	}
+	return appended, nil
+}
 
 // Command finds an accepted command and what it raised; ok is false when the log has none with this id.
 func (s *Store) Command(ctx context.Context, id uuid.UUID) (record CommandRecord, appended Appended, ok bool, err error) {
-	panic("not written")
+	records, err := s.backend.Commands(ctx, []uuid.UUID{id})
+	if err != nil || len(records) == 0 {
+		return CommandRecord{}, Appended{}, false, err
+	}
+	appended, err = s.appended(ctx, records[0])
+	return records[0], appended, err == nil, err
 }
 
 // ReadStream reads up to limit records (MaxPageEvents at most) of one stream with versions above after.
 func (s *Store) ReadStream(ctx context.Context, stream StreamID, after int64, limit int) ([]Record, error) {
-	panic("not written")
+	return s.backend.ReadStream(ctx, stream, after, pageSize(limit))
 }
 
 // ReadAll reads up to limit records (MaxPageEvents at most) with positions above after.
 func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Record, error) {
-	panic("not written")
+	return s.backend.ReadAll(ctx, after, pageSize(limit))
 }
+
+func pageSize(limit int) int { return max(0, min(limit, MaxPageEvents)) }
 
 // Versions reads how many events each stream holds, in the order asked.
 func (s *Store) Versions(ctx context.Context, streams []StreamID) ([]int64, error) {
-	panic("not written")
+	tips, err := s.backend.Tips(ctx, streams)
+	if err != nil {
+		return nil, err
+	}
+	versions := make([]int64, len(tips))
+	for i, tip := range tips {
+		versions[i] = tip.Version
+	}
+	return versions, nil
 }
 
 // Head reads the log's end from the database, so that it includes what other nodes have committed.
-func (s *Store) Head(ctx context.Context) (Head, error) { panic("not written") }
-
-// Wait returns once the log has reached the position, whichever node wrote it.
-func (s *Store) Wait(ctx context.Context, position int64) error { panic("not written") }
-
-// Checkpoint is how far a follower has come, and in which incarnation of the log.
-type Checkpoint struct {
-	Epoch    uuid.UUID // zero: the follower has not begun
-	Position int64     // of the last event that it has handled
+func (s *Store) Head(ctx context.Context) (Head, error) {
+	head, err := s.backend.Head(ctx)
+	if err != nil {
+		return Head{}, err
+	}
+	s.progress.advance(head)
+	return head, nil
 }
 
-// AheadError stops a follower whose checkpoint is not a place in this log: past its end, or of another incarnation (a restore).
-// It is never retried; somebody has to look.
-type AheadError struct {
-	Checkpoint Checkpoint
-	Head       Head
+// Committed is the position of the last event that this process knows to be in the log. It costs nothing, and other nodes may
+// be further.
+func (s *Store) Committed() int64 { return s.progress.position() }
+
+// Waiting is how many appends wait for the committer. MaxQueue is its limit.
+func (s *Store) Waiting() int { return len(s.queue) }
+
+// Close lets appends under way finish and refuses later ones with ErrClosed; Follow and Wait end with it too. It does not
+// close the database.
+func (s *Store) Close() error {
+	s.closing.Lock()
+	if s.isClosed() {
+		s.closing.Unlock()
+		s.running.Wait()
+		return nil
+	}
+	close(s.closed)
+	close(s.queue)
+	s.closing.Unlock()
+	s.running.Wait()
+	return s.backend.Close()
 }
 
-func (e *AheadError) Error() string { panic("not written") }
-
-// Follow hands the log to a follower, page after page in order (MaxPageEvents at most each), from its checkpoint on, and waits
-// for more at the end, until ctx ends or handle fails; it returns that error. handle saves the checkpoint with what it wrote.
-// New events wake it at once when this process appended them, and within FollowPoll otherwise.
-func (s *Store) Follow(ctx context.Context, from Checkpoint, handle func(ctx context.Context, page []Record) error) error {
-	panic("not written")
+func (s *Store) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
 }
-
-// Close lets appends under way finish and refuses later ones with ErrClosed. It does not close the database.
-func (s *Store) Close() error { panic("not written") }

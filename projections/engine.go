@@ -8,6 +8,11 @@ package projections
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +20,16 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
+)
+
+// Limits of the engine.
+const (
+	waitPoll         = 50 * time.Millisecond // between two looks at the checkpoints, which another node may be moving
+	recheckInterval  = time.Second           // after which a follower that waits looks whether another model has joined
+	firstRetryWait   = 50 * time.Millisecond // before something that failed is tried again; doubled each time
+	maxRetryWait     = 5 * time.Second       // before any retry
+	maxFoldAttempts  = 5                     // at one event; then the model stops
+	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
 )
 
 // Fact is one event of the log as a fold sees it: decoded once for all models.
@@ -26,10 +41,22 @@ type Fact struct {
 	Type     string
 	Actor    string // who decided: the person where a service vouched for one
 	Event    domain.Event
+
+	unreadable error // why there is no Event; a model that would have to see it stops here
 }
 
 // Engine keeps the read models up to date and answers queries from them.
-type Engine struct{}
+type Engine struct {
+	store   *eventstore.Store
+	db      *sqldb.DB
+	catalog *domain.Catalog
+	clock   func() time.Time
+	models  []model // in the order of their names
+
+	mu       sync.Mutex
+	moved    chan struct{} // closed, and replaced, when this engine has moved a checkpoint
+	position int64         // which all models are known to have folded
+}
 
 // Status tells how far one read model is.
 type Status struct {
@@ -42,58 +69,203 @@ type Status struct {
 	Epoch      uuid.UUID `json:"epoch"`
 }
 
-// Open makes an engine over a store, with its tables in db.
+// Open makes an engine over a store, with its tables in db. Models that are new there, or whose tables were filled by an older
+// version, are brought up by Run. Tables of a newer version are an error.
 func Open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time) (*Engine, error) {
-	panic("not written")
+	return open(ctx, store, db, catalog, clock, models())
 }
 
-// Run keeps the models up to date until ctx ends. Any number of nodes may run it on one database: the checkpoints'
-// compare-and-set lets one advance them, and the others wait.
-func (e *Engine) Run(ctx context.Context) error { panic("not written") }
+func open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, models []model) (*Engine, error) {
+	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, moved: make(chan struct{})}
+	slices.SortFunc(e.models, func(a, b model) int { return strings.Compare(a.name, b.name) })
+	if err := migrate(ctx, db); err != nil {
+		return nil, err
+	}
+	head, err := store.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the read models: %w", err)
+	}
+	for _, m := range e.models {
+		if err := e.inTx(ctx, func(tx *sql.Tx) error { return e.install(ctx, tx, m, head.Epoch) }); err != nil {
+			return nil, fmt.Errorf("open the read model %s: %w", m.name, err)
+		}
+	}
+	return e, nil
+}
+
+// install makes a model's first generation, unless the database has the model.
+func (e *Engine) install(ctx context.Context, tx *sql.Tx, m model, epoch uuid.UUID) error {
+	all, err := readCheckpoints(ctx, tx)
+	if err != nil {
+		return err
+	}
+	first := checkpoint{name: m.name, generation: 1, version: m.version, epoch: epoch, state: live}
+	for _, c := range all {
+		if c.name == m.name && c.version > m.version {
+			return fmt.Errorf("its tables are of version %d, newer than this binary's %d; install a newer ledger", c.version, m.version)
+		}
+		if c.name == m.name && c.state != retired {
+			return nil
+		}
+		if c.position > 0 {
+			first.state = rebuilding // it joins the others when it has caught up with them
+		}
+	}
+	return e.addGeneration(ctx, tx, m, first)
+}
+
+// addGeneration makes a generation's tables and its checkpoint at the start of the log, unless another node is faster.
+func (e *Engine) addGeneration(ctx context.Context, tx *sql.Tx, m model, c checkpoint) error {
+	physical := make([]string, len(m.tables))
+	for i, t := range m.tables {
+		physical[i] = t.physical(c.generation)
+	}
+	added, err := tx.ExecContext(ctx, `INSERT INTO read_model_checkpoints (name, generation, version, epoch, position, state, error, tables)
+		VALUES ($1, $2, $3, $4, 0, $5, '', $6) ON CONFLICT (name, generation) DO NOTHING`,
+		c.name, c.generation, c.version, c.epoch, c.state, strings.Join(physical, " "))
+	if err != nil {
+		return fmt.Errorf("add a checkpoint: %w", err)
+	}
+	if n, err := added.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	for _, t := range m.tables {
+		if err := t.create(ctx, tx, e.db.Dialect, c.generation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inTx runs f in a transaction that writes.
+func (e *Engine) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := e.db.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // after a commit it does nothing
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// model finds a model by its name.
+func (e *Engine) model(name string) (model, bool) {
+	i := slices.IndexFunc(e.models, func(m model) bool { return m.name == name })
+	if i < 0 {
+		return model{}, false
+	}
+	return e.models[i], true
+}
 
 // Wait returns once all models have folded the position, or with an error that names the one that has stopped.
-func (e *Engine) Wait(ctx context.Context, position int64) error { panic("not written") }
+func (e *Engine) Wait(ctx context.Context, position int64) error {
+	for {
+		moved := e.changed()
+		reached, err := e.reached(ctx, position)
+		if err == nil && reached >= position {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &domain.Error{
+				Kind: domain.Unavailable, Code: "read_models_behind", Err: ctx.Err(),
+				Detail: fmt.Sprintf("the read models have not come to position %d in time; try again", position),
+			}
+		case <-moved:
+		case <-time.After(waitPoll):
+		}
+	}
+}
+
+// reached tells how far all models have come. A model that has stopped before the position is an error.
+func (e *Engine) reached(ctx context.Context, position int64) (int64, error) {
+	e.mu.Lock()
+	known := e.position
+	e.mu.Unlock()
+	if known >= position {
+		return known, nil
+	}
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return 0, err
+	}
+	least, found := int64(-1), 0
+	for _, c := range all {
+		if _, ok := e.model(c.name); !ok || !c.serving() {
+			continue
+		}
+		if c.state == stopped && c.position < position {
+			return 0, stoppedError(c)
+		}
+		if found++; least < 0 || c.position < least {
+			least = c.position
+		}
+	}
+	if found < len(e.models) {
+		return 0, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.position = max(e.position, least)
+	return e.position, nil
+}
+
+// stoppedError says to whoever asks that a model has stopped. Why is told by Status, not to everybody.
+func stoppedError(c checkpoint) error {
+	return &domain.Error{
+		Kind: domain.Unavailable, Code: "read_model_stopped", State: c.name,
+		Detail: fmt.Sprintf("the read model %s has stopped after position %d", c.name, c.position),
+	}
+}
+
+// changed is closed when this engine has moved a checkpoint.
+func (e *Engine) changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.moved
+}
+
+// announce wakes those who wait for a position.
+func (e *Engine) announce() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.moved)
+	e.moved = make(chan struct{})
+}
 
 // Status tells how far each model is, in the order of their names.
-func (e *Engine) Status(ctx context.Context) ([]Status, error) { panic("not written") }
-
-// Rebuild fills a new generation of the named model (empty: of all) from the log beside the live one, and swaps it in with one
-// transaction once it has caught up. progress is told how many of the log's events are folded.
-func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, total int64)) error {
-	panic("not written")
-}
-
-// Requests answers a page of the request inbox of one party.
-func (e *Engine) Requests(ctx context.Context, v Viewer, q RequestsQuery) (Page[RequestItem], error) {
-	panic("not written")
-}
-
-// Access answers who may act in which client account.
-func (e *Engine) Access(ctx context.Context, v Viewer, q AccessQuery) (Page[AccessItem], error) {
-	panic("not written")
-}
-
-// Sessions answers the log of log-ins, selected as Access is, the newest first.
-func (e *Engine) Sessions(ctx context.Context, v Viewer, q AccessQuery) (Page[SessionItem], error) {
-	panic("not written")
-}
-
-// KPIs answers the volume of pending activities per client.
-func (e *Engine) KPIs(ctx context.Context, v Viewer, q KPIQuery) (Page[KPIItem], error) {
-	panic("not written")
-}
-
-// Tasks answers the tasks of one client.
-func (e *Engine) Tasks(ctx context.Context, v Viewer, q TasksQuery) (Page[TaskItem], error) {
-	panic("not written")
-}
-
-// Directory searches the listed profiles.
-func (e *Engine) Directory(ctx context.Context, v Viewer, q DirectoryQuery) (Page[DirectoryItem], error) {
-	panic("not written")
-}
-
-// History tells a collaboration's history, oldest first.
-func (e *Engine) History(ctx context.Context, v Viewer, q HistoryQuery) (Page[HistoryItem], error) {
-	panic("not written")
+func (e *Engine) Status(ctx context.Context) ([]Status, error) {
+	head, err := e.store.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("status of the read models: %w", err)
+	}
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return nil, fmt.Errorf("status of the read models: %w", err)
+	}
+	statuses := make([]Status, 0, len(e.models))
+	for _, c := range all {
+		if _, ok := e.model(c.name); !ok || c.state == retired {
+			continue
+		}
+		if c.state == rebuilding && slices.ContainsFunc(all, func(o checkpoint) bool { return o.name == c.name && o.serving() }) {
+			continue
+		}
+		if c.state == live && slices.ContainsFunc(all, func(o checkpoint) bool { return o.name == c.name && o.state == rebuilding }) {
+			c.state = rebuilding
+		}
+		statuses = append(statuses, Status{
+			Name: c.name, Generation: c.generation, Position: c.position, Behind: max(0, head.Position-c.position),
+			State: string(c.state), Error: c.error, Epoch: c.epoch,
+		})
+	}
+	return statuses, nil
 }

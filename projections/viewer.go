@@ -38,3 +38,42 @@ func (v Viewer) MaySee(parties ...uuid.UUID) bool {
 	}
 	return false
 }
+
+// mustBeSignedIn keeps the public out.
+func (v Viewer) mustBeSignedIn() error {
+	if !v.SignedIn() {
+		return &domain.Error{Kind: domain.Unauthenticated, Code: "unauthenticated", Detail: "this is not for the public: sign in"}
+	}
+	return nil
+}
+
+// mustBe lets a viewer ask about one party by name: people about the account for which they act, staff and services about any.
+func (v Viewer) mustBe(party uuid.UUID) error {
+	if err := v.mustBeSignedIn(); err != nil {
+		return err
+	}
+	if !v.MaySee(party) {
+		return domain.Forbid("not_your_account", "account %s is not the one you act for", party)
+	}
+	return nil
+}
+
+// restrict is the condition, on the columns that name the parties of a row, under which the row is the viewer's to see. Every
+// statement that reads items has it.
+func (v Viewer) restrict(args *arguments, partyColumns ...string) string {
+	if v.everything {
+		return "TRUE"
+	}
+	if v.account == uuid.Nil {
+		return "FALSE"
+	}
+	account := args.add(v.account)
+	condition := ""
+	for i, column := range partyColumns {
+		if i > 0 {
+			condition += " OR "
+		}
+		condition += column + " = " + account
+	}
+	return "(" + condition + ")"
+}

@@ -17,26 +17,27 @@ import (
 
 const module = "github.com/collabledger/collabledger"
 
-// A package belongs to the first folder of its path, except for those test helpers and the demo that play the whole ledger.
+// A package belongs to the first folder of its path, except for those that play or measure the whole ledger.
 //
 // mayImport says which folders a folder's code, tests aside, may import besides itself. Arrows point downwards only: cmd over api
 // and feed, those over commands, projections and audit, those over eventstore, and domain and internal at the bottom.
 var mayImport = map[string][]string{
-	"domain":        {},
-	"internal":      {},
-	"eventstore":    {"internal"},
-	"client":        {"domain"},
-	"commands":      {"domain", "eventstore", "internal"},
-	"projections":   {"domain", "eventstore", "internal"},
-	"audit":         {"domain", "eventstore", "internal"},
-	"feed":          {"domain", "eventstore", "commands", "internal"},
-	"api":           {"domain", "eventstore", "commands", "projections", "audit", "internal"},
-	"cmd":           {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal", "internal/demo"},
-	"internal/demo": {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
+	"domain":         {},
+	"internal":       {},
+	"eventstore":     {"internal"},
+	"client":         {"domain"},
+	"commands":       {"domain", "eventstore", "internal"},
+	"projections":    {"domain", "eventstore", "internal"},
+	"audit":          {"domain", "eventstore", "internal"},
+	"feed":           {"domain", "eventstore", "commands", "internal"},
+	"api":            {"domain", "eventstore", "commands", "projections", "audit", "internal"},
+	"cmd":            {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
+	"internal/demo":  {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
+	"internal/bench": {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
 }
 
 // natsFolders are the only ones that know NATS, so that commands and queries work without it.
-var natsFolders = []string{"feed", "client", "cmd", "internal/demo"}
+var natsFolders = []string{"feed", "client", "cmd", "internal/demo", "internal/bench"}
 
 // impure are the standard library's ways to the outside world, to chance and to what the caller has not said. A trailing slash
 // stands for every package below.
@@ -57,8 +58,10 @@ type goPackage struct {
 // folder is where a package of the module belongs, as in mayImport.
 func folder(importPath string) string {
 	path := strings.TrimPrefix(strings.TrimPrefix(importPath, module), "/")
-	if path == "internal/demo" || strings.HasPrefix(path, "internal/demo/") {
-		return "internal/demo"
+	for _, whole := range []string{"internal/demo", "internal/bench"} {
+		if path == whole || strings.HasPrefix(path, whole+"/") {
+			return whole
+		}
 	}
 	first, _, _ := strings.Cut(path, "/")
 	return first
@@ -162,6 +165,7 @@ func TestTheImportRulesCatchWhatTheyForbid(t *testing.T) {
 		{name: "feed with NATS", from: "feed", imported: "github.com/nats-io/nats.go/jetstream"},
 		{name: "a test with a test helper", from: "projections", imported: module + "/internal/sqldb/sqldbtest", inTest: true},
 		{name: "the command with the demo", from: "cmd/ledger", imported: module + "/internal/demo"},
+		{name: "the command with the benchmarks", from: "cmd/ledger", imported: module + "/internal/bench"},
 
 		{name: "domain with a clock's context", from: "domain", imported: "context", want: "no I/O"},
 		{name: "domain with files", from: "domain", imported: "os", want: "no I/O"},
@@ -176,6 +180,7 @@ func TestTheImportRulesCatchWhatTheyForbid(t *testing.T) {
 		{name: "internal over domain", from: "internal/sqldb", imported: module + "/domain", want: "may import only"},
 		{name: "api with NATS", from: "api", imported: "github.com/nats-io/nats.go", want: "know NATS"},
 		{name: "api over the demo", from: "api", imported: module + "/internal/demo", want: "may import only"},
+		{name: "the demo over the benchmarks", from: "internal/demo", imported: module + "/internal/bench", want: "may import only"},
 		{name: "code with a test helper", from: "projections", imported: module + "/internal/sqldb/sqldbtest", want: "only tests"},
 		{name: "a test with the command", from: "api", imported: module + "/cmd/ledger", inTest: true, want: "nobody imports"},
 		{name: "a new folder", from: "cache", imported: "strings", want: "has no rule"},

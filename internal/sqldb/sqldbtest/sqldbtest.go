@@ -19,7 +19,7 @@ import (
 // The environment variables by which scripts/test tells the tests about its server.
 const (
 	postgresVariable        = "LEDGER_TEST_POSTGRES"         // DSN, as a URL, of a server on which databases may be created
-	requirePostgresVariable = "LEDGER_TEST_REQUIRE_POSTGRES" // 1: a test that needs Postgres fails without a server
+	requirePostgresVariable = "LEDGER_TEST_REQUIRE_POSTGRES" // 1: a test that needs Postgres fails without one
 )
 
 // Each runs a test once on each database, each time on a fresh one. Without LEDGER_TEST_POSTGRES the Postgres run is skipped,
@@ -69,11 +69,17 @@ func postgresServer(t testing.TB) string {
 	if dsn != "" {
 		return dsn
 	}
-	if os.Getenv(requirePostgresVariable) == "1" {
-		t.Fatalf("%s is not set, and %s=1 asks for Postgres", postgresVariable, requirePostgresVariable)
-	}
-	t.Skipf("%s is not set: this test needs a Postgres server; scripts/test starts one", postgresVariable)
+	lacking(t, postgresVariable+" is not set: this test needs a Postgres server; scripts/test starts one")
 	return ""
+}
+
+// lacking skips a test for which there is no Postgres, aloud, or fails it where one is required.
+func lacking(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv(requirePostgresVariable) == "1" {
+		t.Fatalf("%s; %s=1 requires it", what, requirePostgresVariable)
+	}
+	t.Skip(what)
 }
 
 // administer runs one statement that cannot run inside the database it is about.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/collabledger/collabledger/internal/bench"
+	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
+)
+
+// brief is as short as a test needs a measurement to be.
+func brief() bench.Timing { return bench.Timing{Duration: 20 * time.Millisecond, Rounds: 2} }
+
+// eachBenchPlace runs a test with a fresh ledger on SQLite and on Postgres.
+func eachBenchPlace(t *testing.T, test func(t *testing.T, place benchPlace, n *node)) {
+	t.Helper()
+	for name, dsn := range map[string]func(*testing.T) string{
+		"sqlite":   func(*testing.T) string { return "" },
+		"postgres": func(t *testing.T) string { return sqldbtest.PostgresDSN(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			place := benchPlace{Postgres: dsn(t), Data: t.TempDir()}
+			require.NoError(t, place.serve(t.Context(), &streams{err: t.Output()}, func(n *node) error {
+				test(t, place, n)
+				return nil
+			}))
+			left, err := os.ReadDir(place.Data)
+			require.NoError(t, err)
+			require.Empty(t, left, "nothing is left of the ledger")
+		})
+	}
+}
+
+func TestBenchCommand(t *testing.T) {
+	eachBenchPlace(t, func(t *testing.T, _ benchPlace, n *node) {
+		report, err := bench.Command(t.Context(), bench.CommandConfig{Ledger: n.measured(), Timing: brief(), Clients: []int{1, 3}})
+		require.NoError(t, err)
+		require.Len(t, report.Results, 2)
+		for _, result := range report.Results {
+			require.Positive(t, result.Median)
+			require.LessOrEqual(t, result.Latency.P50, result.Latency.P99)
+		}
+	})
+}
+
+func TestBenchFeed(t *testing.T) {
+	eachBenchPlace(t, func(t *testing.T, place benchPlace, n *node) {
+		report, err := bench.Feed(t.Context(), bench.FeedConfig{
+			Ledger: n.measured(), Place: place.place(), Timing: brief(), Broker: n.broker, Rate: 500, Events: 1_000, Log: slog.New(slog.DiscardHandler),
+		})
+		require.NoError(t, err)
+		names := []string{}
+		for _, result := range report.Results {
+			names = append(names, result.Name)
+			require.Positive(t, result.Median, result.Name)
+		}
+		require.Equal(t, []string{"accepted", "received", "relay"}, names)
+	})
+}
+
+func TestBenchPrintsATableOrJSON(t *testing.T) {
+	args := []string{"bench", "project", "--sqlite", "--events", "1000", "--rounds", "1", "--data", t.TempDir()}
+	code, stdout, stderr := runLedger(t, nil, args...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Empty(t, stderr, "there is no terminal to draw progress on")
+	require.Regexp(t, `(?m)^rebuild +1 +[0-9,]+ .*events/s`, stdout)
+
+	code, stdout, stderr = runLedger(t, nil, append(args, "--json")...)
+	require.Equal(t, exitOK, code, stderr)
+	var report struct{ Results []struct{ Median float64 } }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
+	require.Len(t, report.Results, 1)
+	require.Positive(t, report.Results[0].Median)
+}
+
+func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no time":           {[]string{"append", "--seconds", "0"}, "--seconds must be from"},
+		"clients of none":   {[]string{"append", "--clients", "4,0"}, "--clients must be from 1 to 4096, not 0"},
+		"two databases":     {[]string{"read", "--sqlite", "--postgres", "postgres://x/y"}, "can't be used together"},
+		"a server unasked":  {[]string{"command", "--url", "http://127.0.0.1:1"}, "--key"},
+		"a key to nothing":  {[]string{"command", "--key", "k"}, "--url"},
+		"not a URL":         {[]string{"command", "--url", "127.0.0.1:1", "--key", "k"}, "--url must be like http://host:port"},
+		"not a DSN":         {[]string{"append", "--postgres", "mysql://x"}, "--postgres must be a DSN"},
+		"a tiny log":        {[]string{"project", "--events", "10"}, "--events must be from"},
+		"a rate past limit": {[]string{"feed", "--rate", "1000000"}, "--rate must be from 1 to 50000 commands/s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := runLedger(t, nil, append([]string{"bench"}, c.args...)...)
+			require.Equal(t, exitUsage, code, stderr)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, c.want)
+		})
+	}
+}
+
+// What the environment names is a ledger in use, on which nothing is measured by accident.
+func TestBenchTakesNoPlaceFromTheEnvironment(t *testing.T) {
+	t.Setenv("LEDGER_POSTGRES", "postgres://nobody@127.0.0.1:1/none")
+	t.Setenv("LEDGER_URL", "http://127.0.0.1:1")
+	t.Setenv("LEDGER_KEY", "key")
+	t.Setenv("LEDGER_DATA", "/nowhere/at/all")
+	code, _, stderr := runLedger(t, nil, "bench", "read", "--events", "1000", "--rounds", "1", "--seconds", "1", "--clients", "1")
+	require.Equal(t, exitOK, code, stderr)
+}
+
+func TestBenchTidiesUpWhenItIsInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	folder := t.TempDir()
+	place := benchPlace{Data: folder}
+	err := place.serve(ctx, &streams{err: t.Output()}, func(n *node) error {
+		_, err := bench.Command(ctx, bench.CommandConfig{
+			Ledger: n.measured(), Timing: bench.Timing{Duration: bench.MaxDuration, Rounds: 1}, Clients: []int{2},
+			Progress: func(string, int, int) { interrupt() },
+		})
+		return err
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

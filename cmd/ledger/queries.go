@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/collabledger/collabledger/client"
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/term"
+	"github.com/collabledger/collabledger/projections"
+)
+
+// paging selects a part of a list.
+type paging struct {
+	Limit  int    `default:"50" placeholder:"N" help:"Lines at most."`
+	Cursor string `placeholder:"CURSOR" help:"Go on where the list broke off."`
+}
+
+// values begins a query's parameters.
+func (p paging) values() url.Values {
+	values := url.Values{"limit": {strconv.Itoa(p.Limit)}}
+	set(values, "cursor", p.Cursor)
+	return values
+}
+
+// set adds a parameter that was given.
+func set(values url.Values, name, value string) {
+	if value != "" {
+		values.Set(name, value)
+	}
+}
+
+// list asks for a part of a list and prints it, a row an item.
+func list[T any](ctx context.Context, std *streams, ledger *client.Client, asJSON bool, path string, query url.Values, table *term.Table, row func(*term.Table, T)) error {
+	var answer json.RawMessage
+	if err := ledger.Get(ctx, path, query, &answer); err != nil {
+		return err
+	}
+	if asJSON {
+		_, err := fmt.Fprintf(std.out, "%s\n", answer)
+		return err
+	}
+	var page projections.Page[T]
+	if err := json.Unmarshal(answer, &page); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	for _, item := range page.Items {
+		row(table, item)
+	}
+	if table.Len() == 0 {
+		_, err := fmt.Fprintln(std.err, "nothing found")
+		return err
+	}
+	if err := table.Write(std.out, term.StyleFor(std.out), ""); err != nil {
+		return err
+	}
+	if page.Next != "" {
+		_, err := fmt.Fprintf(std.err, "there is more: --cursor %s\n", page.Next)
+		return err
+	}
+	return nil
+}
+
+// inboxCommand lists the requests of a party.
+type inboxCommand struct {
+	Party  string `arg:"" help:"The consultancy's or the client's account."`
+	Status string `placeholder:"STATUS" help:"Only these: enquiry, pending, approved, declined, cancelled, ended or blocked."`
+	Sort   string `placeholder:"ORDER" help:"waiting, the longest first; recent; or name."`
+	paging
+	connection
+}
+
+// Run lists them.
+func (c inboxCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "party", c.Party)
+	set(query, "status", c.Status)
+	set(query, "sort", c.Sort)
+	table := term.NewTable("COLLABORATION", "CONSULTANCY", "CLIENT", "STATUS", "UNREAD", "SINCE", "LAST MESSAGE")
+	return list(ctx, std, ledger, c.JSON, "/v1/requests", query, table, func(t *term.Table, item projections.RequestItem) {
+		t.Row(item.CollaborationID, item.ConsultancyName, item.ClientName, item.Status, item.Unread, moment(item.WaitingSince), item.LastMessage)
+	})
+}
+
+// accessCommand lists who may act where.
+type accessCommand struct {
+	Client      string `placeholder:"ACCOUNT" help:"Only in this client's account."`
+	Consultancy string `placeholder:"ACCOUNT" help:"Only of this consultancy."`
+	User        string `placeholder:"USER" help:"Only of this person of a consultancy."`
+	Live        bool   `help:"Only what holds now."`
+	paging
+	connection
+}
+
+// Help tells what to name.
+func (accessCommand) Help() string { return "Name a client, a consultancy or a person." }
+
+// Run lists it.
+func (c accessCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "client", c.Client)
+	set(query, "consultancy", c.Consultancy)
+	set(query, "user", c.User)
+	if c.Live {
+		query.Set("live", "true")
+	}
+	table := term.NewTable("CLIENT", "CONSULTANCY", "GRANT", "ROLE", "MAY ACT IN", "SINCE", "UNTIL", "PEOPLE")
+	return list(ctx, std, ledger, c.JSON, "/v1/access", query, table, func(t *term.Table, item projections.AccessItem) {
+		until := item.Until
+		if item.EndedAt != nil {
+			until = item.EndedAt
+		}
+		people := make([]string, len(item.People))
+		for i, person := range item.People {
+			people[i] = person.Name
+		}
+		t.Row(item.ClientName, item.ConsultancyName, item.Status, item.RoleID, permissions(item.Effective), moment(&item.GrantedAt), moment(until), strings.Join(people, ", "))
+	})
+}
+
+// permissions lists sections with their levels.
+func permissions(p domain.Permissions) string {
+	words := []string{}
+	for _, section := range p.Sections() {
+		words = append(words, fmt.Sprintf("%s:%s", section, p[section]))
+	}
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return strings.Join(words, " ")
+}
+
+// kpiCommand counts pending activities.
+type kpiCommand struct {
+	Consultancy string `placeholder:"ACCOUNT" required:"" xor:"party" help:"All clients of this consultancy."`
+	Client      string `placeholder:"ACCOUNT" required:"" xor:"party" help:"This client."`
+	paging
+	connection
+}
+
+// Help tells whose eyes it looks through.
+func (kpiCommand) Help() string {
+	return "Name a consultancy or a client. With --as, the counts are those that the person may see and has chosen to be told of."
+}
+
+// Run counts them.
+func (c kpiCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "consultancy", c.Consultancy)
+	set(query, "client", c.Client)
+	table := term.NewTable("CLIENT", "SECTION", "PENDING", "OVERDUE", "COMPLETED")
+	return list(ctx, std, ledger, c.JSON, "/v1/kpis", query, table, func(t *term.Table, item projections.KPIItem) {
+		for _, section := range item.Sections {
+			t.Row(item.ClientName, section.Section, section.Pending, section.Overdue, section.Completed)
+		}
+		t.Row(item.ClientName, "all", item.Pending, item.Overdue, item.Completed)
+	})
+}
+
+// directoryCommand searches the listed consultancies. It needs no key.
+type directoryCommand struct {
+	Query     string `arg:"" optional:"" help:"Words that the profile has, without regard to case and accents."`
+	Country   string `placeholder:"COUNTRY" help:"ISO 3166-1 alpha-2, for example ES."`
+	City      string `placeholder:"CITY" help:"City of the office."`
+	Service   string `placeholder:"SERVICE" help:"An offered service."`
+	Specialty string `placeholder:"SPECIALTY" help:"A specialty."`
+	Language  string `placeholder:"LANGUAGE" help:"A spoken language, for example es."`
+	paging
+	connection
+}
+
+// Run searches.
+func (c directoryCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.publicClient()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "q", c.Query)
+	set(query, "country", c.Country)
+	set(query, "city", c.City)
+	set(query, "service", c.Service)
+	set(query, "specialty", c.Specialty)
+	set(query, "language", c.Language)
+	table := term.NewTable("CONSULTANCY", "NAME", "CITY", "COUNTRY", "SERVICES", "SPECIALTIES", "LANGUAGES")
+	return list(ctx, std, ledger, c.JSON, "/v1/directory", query, table, func(t *term.Table, item projections.DirectoryItem) {
+		t.Row(item.ConsultancyID, item.DisplayName, item.City, item.Country,
+			strings.Join(item.Services, ", "), strings.Join(item.Specialties, ", "), strings.Join(item.Languages, ", "))
+	})
+}
+
+// historyCommand tells a collaboration's history.
+type historyCommand struct {
+	Collaboration string `arg:"" help:"The collaboration's id."`
+	AsOf          string `name:"as-of" placeholder:"TIME" help:"Only what had happened by then, for example 2026-03-31T18:00:00Z."`
+	paging
+	connection
+}
+
+// Run tells it.
+func (c historyCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "asOf", c.AsOf)
+	table := term.NewTable("POSITION", "AT", "WHAT HAPPENED")
+	path := "/v1/collaborations/" + url.PathEscape(c.Collaboration) + "/history"
+	return list(ctx, std, ledger, c.JSON, path, query, table, func(t *term.Table, item projections.HistoryItem) {
+		t.Row(item.Position, moment(&item.At), item.Words)
+	})
+}
+
+// moment is a time as tables show it, to the second and in UTC; empty for none.
+func moment(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}

@@ -1,0 +1,289 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/eventstore/postgres"
+	"github.com/collabledger/collabledger/eventstore/sqlite"
+	"github.com/collabledger/collabledger/internal/sqldb"
+	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
+)
+
+// twoNodes are two processes with caches of their own on one database: on Postgres each with its own store, on SQLite, which
+// belongs to one process, on the same.
+func twoNodes(t *testing.T, db *sqldb.DB) [2]*node {
+	t.Helper()
+	open := func() eventstore.Backend {
+		if db.Dialect == sqldb.Postgres {
+			backend, err := postgres.New(t.Context(), db)
+			require.NoError(t, err)
+			return backend
+		}
+		backend, err := sqlite.New(t.Context(), db)
+		require.NoError(t, err)
+		return backend
+	}
+	clock := &atomic.Int64{}
+	store := openStore(t, open(), clock)
+	nodes := [2]*node{newNodeOn(t, store, clock), newNodeOn(t, store, clock)}
+	if db.Dialect == sqldb.Postgres {
+		nodes[1] = newNodeOn(t, openStore(t, open(), clock), clock)
+	}
+	for _, n := range nodes {
+		n.NewID = uuid.New
+	}
+	return nodes
+}
+
+// atOnce lets 64 goroutines ask, spread over nodes and over what they ask for, and gives what each was told.
+func atOnce(nodes [2]*node, asks ...when) (told [64]error) {
+	start := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range told {
+		running.Go(func() {
+			<-start
+			_, told[i] = nodes[i%2].do(asks[i/2%len(asks)])
+		})
+	}
+	close(start)
+	running.Wait()
+	return told
+}
+
+// outcomes counts what was told: accepted, or code and state of the refusal.
+func outcomes(t *testing.T, told []error) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	for _, err := range told {
+		if err == nil {
+			counts["accepted"]++
+			continue
+		}
+		require.IsType(t, &domain.Error{}, err)
+		counts[fmt.Sprintf("%s/%s", domain.AsError(err).Code, domain.AsError(err).State)]++
+	}
+	return counts
+}
+
+// TestAcceptRacingWithdrawAndDecline: one winner, and each loser's refusal names the state that it lost to.
+func TestAcceptRacingWithdrawAndDecline(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		nodes := twoNodes(t, db)
+		nodes[0].happened(pending...)
+		nodes[0].setClock(noon)
+		told := atOnce(nodes,
+			by(firmOwner, AcceptCollaboration{theirs}),
+			by(shopOwner, WithdrawRequest{theirs}),
+			by(firmAdmin, DeclineCollaboration{theirs, domain.DeclinedNoCapacity}))
+
+		events := nodes[0].events()[len(pending):]
+		require.Len(t, events, 1, "one winner")
+		state := map[string]domain.CollaborationStatus{
+			accepted.EventType(): domain.CollaborationActive, withdrawn.EventType(): domain.CollaborationWithdrawn, declined.EventType(): domain.CollaborationRefused,
+		}[events[0].EventType()]
+		require.Equal(t, map[string]int{"accepted": 1, "not_pending/" + string(state): len(told) - 1}, outcomes(t, told[:]))
+	})
+}
+
+// TestAcceptRacingBlock: either the collaboration begins and the block is refused, or the block closes the request.
+func TestAcceptRacingBlock(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		nodes := twoNodes(t, db)
+		nodes[0].happened(pending...)
+		nodes[0].setClock(noon)
+		told := atOnce(nodes, by(firmOwner, AcceptCollaboration{theirs}), by(firmAdmin, BlockClient{theirs}))
+
+		half := len(told) / 2
+		events := nodes[0].events()[len(pending):]
+		if events[0].EventType() == accepted.EventType() {
+			require.Equal(t, history(accepted), events)
+			require.Equal(t, map[string]int{"accepted": 1, "not_pending/active": half - 1, "collaboration_active/active": half}, outcomes(t, told[:]))
+			return
+		}
+		require.Equal(t, history(blockedIt, block), events)
+		require.Equal(t, map[string]int{"accepted": 1, "already_blocked/blocked": half - 1, "not_pending/blocked": half}, outcomes(t, told[:]))
+	})
+}
+
+// TestTwoAdministratorsAcceptAtOnce: the collaboration begins once, and the other learns that it is active.
+func TestTwoAdministratorsAcceptAtOnce(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		nodes := twoNodes(t, db)
+		nodes[0].happened(pending...)
+		nodes[0].setClock(noon)
+		told := atOnce(nodes, by(firmOwner, AcceptCollaboration{theirs}), by(firmAdmin, AcceptCollaboration{theirs}))
+		require.Equal(t, map[string]int{"accepted": 1, "not_pending/active": len(told) - 1}, outcomes(t, told[:]))
+		require.Equal(t, history(pending, accepted), nodes[0].events())
+	})
+}
+
+// TestSameCommandAtOnceOnTwoNodes: a client that retries in a hurry gets one outcome, and each of its requests the same answer.
+func TestSameCommandAtOnceOnTwoNodes(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		nodes := twoNodes(t, db)
+		nodes[0].happened(active...)
+		nodes[0].setClock(noon)
+		grant := by(shopOwner, GrantAccess{theirs, GrantTerms{RoleID: domain.RoleFinance}}).under(uuid.New())
+		var answers [64]Answer
+		var errs [64]error
+		var running sync.WaitGroup
+		for i := range answers {
+			running.Go(func() { answers[i], errs[i] = nodes[i%2].Execute(t.Context(), grant) })
+		}
+		running.Wait()
+		first := 0
+		for i, answer := range answers {
+			require.NoError(t, errs[i])
+			if !answer.Repeated {
+				first++
+			}
+			answer.Repeated = answers[0].Repeated
+			require.Equal(t, answers[0], answer)
+		}
+		require.Equal(t, 1, first, "all but one are told that they repeat")
+		require.Len(t, nodes[0].events(), len(active)+1)
+	})
+}
+
+// TestStandingLostWhileManyLogIn: no log-in is committed after the event by which the standing was lost, although that is in
+// another stream than theirs (invariant 1).
+func TestStandingLostWhileManyLogIn(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		nodes := twoNodes(t, db)
+		nodes[0].happened(inside...)
+		nodes[0].setClock(noon)
+		var running sync.WaitGroup
+		var told [64]error
+		for i := range told {
+			running.Go(func() {
+				if i == len(told)/2 {
+					nodes[0].losesStanding()
+					return
+				}
+				_, told[i] = nodes[i%2].do(by(firmManager, OpenClientAccount{theirs, ""}))
+			})
+		}
+		running.Wait()
+		events := nodes[0].events()[len(inside):]
+		last := events[len(events)-1]
+		require.Equal(t, domain.Event(notInStanding), last, "nobody logged in afterwards")
+		require.Equal(t, len(told)-len(events), outcomes(t, told[:])["partnership_not_in_standing/rejected"])
+	})
+}
+
+// losesStanding appends the event by which the firm loses its standing, as often as it takes.
+func (n *node) losesStanding() {
+	for {
+		versions, err := n.Store.Versions(n.t.Context(), []eventstore.StreamID{streamOf(notInStanding)})
+		if err != nil {
+			n.t.Error(err)
+			return
+		}
+		_, err = n.Store.Append(n.t.Context(), eventstore.Append{
+			CommandID: uuid.New(), Expect: []eventstore.StreamVersion{{Stream: streamOf(notInStanding), Version: versions[0]}},
+			Events: []eventstore.NewEvent{{ID: uuid.New(), Stream: streamOf(notInStanding), Type: notInStanding.EventType(), Data: encoded(notInStanding)}},
+		})
+		if _, again := errors.AsType[*eventstore.ConflictError](err); again {
+			continue
+		}
+		if err != nil {
+			n.t.Error(err)
+		}
+		return
+	}
+}
+
+// TestWarmCacheOfAnotherNode: what one node has just done, the other knows, although its cache says otherwise.
+func TestWarmCacheOfAnotherNode(t *testing.T) {
+	grant := by(shopOwner, GrantAccess{theirs, GrantTerms{RoleID: domain.RoleFinance}})
+	open := by(firmManager, OpenClientAccount{theirs, ""})
+	for name, test := range map[string]struct {
+		given []domain.Event
+		warm  when // on B, so that it has read the states
+		onA   when
+		onB   when
+		then  *domain.Error // nil: accepted
+	}{
+		"A accepts, B grants":              {pending, grant, by(firmOwner, AcceptCollaboration{theirs}), grant, nil},
+		"A ends, B grants":                 {active, by(shopOwner, RevokeAccess{theirs}), by(firmOwner, EndCollaboration{theirs, "done"}), grant, refuses("collaboration_not_active", "ended").refusal},
+		"A revokes, B logs in":             {inside, open, by(shopOwner, RevokeAccess{theirs}), open, refuses("no_live_grant", "revoked").refusal},
+		"A grants again, B logs in":        {history(inside, domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2}), open, grant, open, nil},
+		"A removes the person, B logs in":  {inside, open, by(firmOwner, RemoveMember{firmID, firmManager.UserID}), open, forbids("not_a_member").refusal},
+		"A unassigns, B logs in":           {inside, open, by(firmOwner, UnassignAccountManager{theirs, firmManager.UserID}), open, forbids("not_assigned").refusal},
+		"A downgrades, B logs in":          {history(active, domain.AccountManagerAssigned{Pair: firmAndShop, UserID: firmManager.UserID}, roleExists, domain.AccessGranted{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleHR, RoleVersion: 1, Permissions: domain.Permissions{domain.Team: domain.Edit}, AccessEpoch: 1}), open, by(billing, RecordSubscription{shopID, domain.PlanFree, domain.Current}), open, refuses("role_not_in_plan", "free").refusal},
+		"A registers, B does not miss it":  {firm, by(maria, AcceptPartnership{firmID}), by(firmOwner, ApplyForPartnership{firmID}), by(maria, AcceptPartnership{firmID}), nil},
+		"A completes, B completes as well": {history(inside, invoices), by(shopHR, CompleteTask{invoices.TaskID}), by(firmManager, CompleteTask{invoices.TaskID}), by(shopOwner, CompleteTask{invoices.TaskID}), refuses("task_not_pending", "completed").refusal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newNode(t)
+			b := newNodeOn(t, a.Store, a.clock)
+			a.happened(test.given...)
+			a.setClock(noon)
+			_, _ = b.do(test.warm)
+			a.must(test.onA)
+			_, err := b.do(test.onB)
+			if test.then == nil {
+				require.NoError(t, err)
+				return
+			}
+			requireRefusal(t, test.then, err)
+		})
+	}
+}
+
+// TestWarmCachesDecideLikeColdOnes: whatever is asked of two nodes in turn, they decide as on states that are read afresh.
+func TestWarmCachesDecideLikeColdOnes(t *testing.T) {
+	asks := []when{
+		by(shopOwner, SendMessage{theirs, "m"}), by(firmManager, SendMessage{theirs, "m"}), by(firmOwner, MarkConversationRead{theirs}),
+		by(shopOwner, RequestCollaboration{theirs, "m"}), by(firmOwner, AcceptCollaboration{theirs}), by(firmOwner, DeclineCollaboration{theirs, domain.DeclinedOther}),
+		by(shopOwner, WithdrawRequest{theirs}), by(firmOwner, BlockClient{theirs}), by(firmOwner, UnblockClient{theirs}),
+		by(shopOwner, GrantAccess{theirs, GrantTerms{RoleID: domain.RoleFinance}}), by(shopOwner, ChangeAccess{theirs, GrantTerms{RoleID: domain.RoleSales}}), by(shopOwner, RevokeAccess{theirs}),
+		by(firmOwner, AssignAccountManagers{theirs, ids(firmManager)}), by(firmOwner, UnassignAccountManager{theirs, firmManager.UserID}), by(firmManager, OpenClientAccount{theirs, ""}),
+		by(billing, RecordSubscription{shopID, domain.PlanFree, domain.Current}), by(billing, RecordSubscription{shopID, domain.PlanPremium, domain.Current}),
+		by(firmManager, ConfigureKPINotifications{theirs, []domain.Section{domain.Sales}}), by(shopOwner, EndCollaboration{theirs, "done"}),
+		by(billing, raise(payslips)), by(firmManager, CompleteTask{payslips.TaskID}),
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		n := newNode(t)
+		nodes := []*node{n, newNodeOn(t, n.Store, n.clock)}
+		n.happened(market...)
+		n.setClock(noon)
+		for range rapid.IntRange(1, 25).Draw(r, "steps") {
+			ask := rapid.SampledFrom(asks).Draw(r, "ask")
+			wantTypes, wantErr := n.forecast(ask)
+			answer, err := rapid.SampledFrom(nodes).Draw(r, "node").do(ask)
+			require.Equal(r, outcomes(t, []error{wantErr}), outcomes(t, []error{err}))
+			var types []string
+			for _, event := range answer.Events {
+				types = append(types, event.Type)
+			}
+			require.Equal(r, wantTypes, types)
+		}
+	})
+}
+
+// forecast decides a command on states that are read afresh, and appends nothing.
+func (n *node) forecast(w when) (types []string, err error) {
+	states, err := NewStates(n.Store, domain.NewCatalog())
+	require.NoError(n.t, err)
+	_, command, err := n.Registry.Decode(w.command, []byte(w.body))
+	require.NoError(n.t, err)
+	d := &Decision{Actor: w.actor, Now: n.now(), ctx: n.t.Context(), states: states, newID: uuid.New}
+	if err := command.Decide(d); err != nil {
+		return nil, err
+	}
+	for _, r := range d.raised {
+		types = append(types, r.event.EventType())
+	}
+	return types, nil
+}

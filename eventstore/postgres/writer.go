@@ -1,0 +1,212 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Limits of the connection that writes.
+const (
+	closeTimeout = time.Second // for a farewell to a server that may not listen any more
+	maxBuffer    = 4 << 20     // bytes of the buffer that are kept from one commit to the next
+)
+
+// SQLSTATEs that say why a batch was not written.
+const (
+	divisionByZero       = "22012"
+	uniqueViolation      = "23505"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
+
+// setUp prepares a connection for writing. A generic plan is planned once and for all, so it cannot flip when the tables grow.
+// move_head divides by the number of head rows it has moved, so that a batch that is fenced off ends there. A node that hangs
+// under the lock loses it, and none waits for another without end.
+const setUp = `
+	SET plan_cache_mode = force_generic_plan;
+	SET default_transaction_isolation = 'read committed';
+	SET idle_in_transaction_session_timeout = '5s';
+	SET lock_timeout = '5s';
+	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+	PREPARE move_head (bigint, bigint, bigint, uuid) AS
+		WITH moved AS (
+			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 RETURNING 1
+		) SELECT 1 / count(*) FROM moved`
+
+// writer is the one connection that writes. A batch goes to the server in one piece and is answered in one: statements and
+// COPY data follow each other without waiting for what the server says in between, which is a round trip saved for each of
+// them. The protocol allows it: the server reads its messages in order, and after an error it ignores COPY data.
+type writer struct {
+	config *pgconn.Config
+	conn   *pgconn.PgConn // nil when there is none that works
+	locked bool
+	buffer []byte
+}
+
+// Commit writes a batch if the head is still at from: move_head, then COPY into the three tables, all in one transaction.
+func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
+	w := &b.writer
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	w.buffer = appendCommit(w.buffer[:0], from, batch, w.locked)
+	w.locked = false
+	err := w.roundTrip(ctx)
+	if cap(w.buffer) > maxBuffer {
+		w.buffer = nil
+	}
+	if w.conn != nil && w.conn.TxStatus() != 'I' {
+		err = errors.Join(err, w.rollback(ctx))
+	}
+	return err
+}
+
+// Lock waits for the head row's lock, and reads in the same round trip what was committed before it was had. Each statement
+// sees what was committed before that statement, so the second one sees all that the first has waited for.
+func (b *Backend) Lock(ctx context.Context, after int64) (eventstore.Head, []eventstore.Tip, error) {
+	w := &b.writer
+	w.locked = false
+	if err := w.connect(ctx); err != nil {
+		return eventstore.Head{}, nil, err
+	}
+	results, err := w.conn.Exec(ctx, fmt.Sprintf(`
+		BEGIN;
+		SELECT epoch, position, recorded_at FROM log FOR UPDATE;
+		SELECT stream, version FROM events WHERE position > %d ORDER BY position LIMIT %d`, after, eventstore.MaxTail)).ReadAll()
+	if err != nil {
+		w.close()
+		return eventstore.Head{}, nil, fmt.Errorf("lock the log's head: %w", err)
+	}
+	head, tail, err := parseLocked(results)
+	if err != nil {
+		w.close()
+		return eventstore.Head{}, nil, fmt.Errorf("lock the log's head: %w", err)
+	}
+	w.locked = true
+	return head, tail, nil
+}
+
+// Unlock gives up the lock.
+func (b *Backend) Unlock(ctx context.Context) error {
+	b.writer.locked = false
+	return b.writer.rollback(ctx)
+}
+
+// parseLocked reads the results of BEGIN and the two queries of Lock, which are text.
+func parseLocked(results []*pgconn.Result) (eventstore.Head, []eventstore.Tip, error) {
+	var head eventstore.Head
+	if len(results) != 3 || len(results[1].Rows) != 1 {
+		return head, nil, errors.New("the log has no head row")
+	}
+	var errs []error
+	integer := func(text []byte) int64 {
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		errs = append(errs, err)
+		return n
+	}
+	row := results[1].Rows[0]
+	epoch, err := uuid.ParseBytes(row[0])
+	errs = append(errs, err)
+	head = eventstore.Head{Epoch: epoch, Position: integer(row[1]), RecordedAt: fromMicros(integer(row[2]))}
+	tail := make([]eventstore.Tip, len(results[2].Rows))
+	for i, row := range results[2].Rows {
+		tail[i] = eventstore.Tip{First: integer(row[0]), Version: integer(row[1])}
+	}
+	return head, tail, errors.Join(errs...)
+}
+
+// connect makes sure that there is a connection, outside of any transaction but one that holds the lock.
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil && !w.conn.IsClosed() {
+		if w.locked || w.conn.TxStatus() == 'I' {
+			return nil
+		}
+	}
+	w.close()
+	conn, err := pgconn.ConnectConfig(ctx, w.config)
+	if err != nil {
+		return fmt.Errorf("connect to write: %w", err)
+	}
+	w.conn = conn
+	if _, err := conn.Exec(ctx, setUp).ReadAll(); err != nil {
+		w.close()
+		return fmt.Errorf("prepare the connection that writes: %w", err)
+	}
+	return nil
+}
+
+// close ends the connection and with it whatever was under way.
+func (w *writer) close() {
+	if w.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	// What fails here is a connection that is given up anyway.
+	_ = w.conn.Close(ctx)
+	w.conn, w.locked = nil, false
+}
+
+// rollback ends a transaction that is not to be committed.
+func (w *writer) rollback(ctx context.Context) error {
+	if w.conn == nil {
+		return nil
+	}
+	if _, err := w.conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+		w.close()
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// roundTrip sends the buffer and reads until the server is ready for more. An error that leaves open what the server did ends
+// the connection.
+func (w *writer) roundTrip(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := w.conn.Conn().SetDeadline(deadline); err != nil {
+			w.close()
+			return err
+		}
+	}
+	if _, err := w.conn.Conn().Write(w.buffer); err != nil {
+		w.close()
+		return fmt.Errorf("send the batch: %w", err)
+	}
+	var refusal error
+	for {
+		message, err := w.conn.ReceiveMessage(context.Background())
+		if err != nil {
+			w.close()
+			return errors.Join(refusal, fmt.Errorf("read the answer to the batch: %w", err))
+		}
+		switch message := message.(type) {
+		case *pgproto3.ErrorResponse:
+			refusal = refusalOf(pgconn.ErrorResponseToPgError(message))
+		case *pgproto3.ReadyForQuery:
+			return errors.Join(refusal, w.conn.Conn().SetDeadline(time.Time{}))
+		}
+	}
+}
+
+// refusalOf tells what the server's error means. Those named here are certain to have left nothing behind.
+func refusalOf(err *pgconn.PgError) error {
+	switch err.Code {
+	case divisionByZero, serializationFailure, deadlockDetected:
+		return fmt.Errorf("%w: %w", eventstore.ErrFenced, err)
+	case uniqueViolation:
+		if err.ConstraintName == "commands_pkey" {
+			return fmt.Errorf("%w: %w", eventstore.ErrDuplicate, err)
+		}
+		return fmt.Errorf("%w: %w", eventstore.ErrDuplicateStream, err)
+	}
+	return err
+}

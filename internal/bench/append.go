@@ -1,0 +1,192 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// The names under which ways of writing are reported.
+const (
+	ledgerName    = "ledger"
+	insertName    = "insert"
+	messageDBName = "message-db"
+	copyName      = "copy"
+)
+
+const eventsPerSecond = "events/s"
+
+// AppendConfig says how appends are measured.
+type AppendConfig struct {
+	Place
+	Timing
+	Clients  []int // numbers of clients that write at the same time, one measurement for each
+	Preload  int   // events that a log holds already when it is measured
+	Progress Progress
+}
+
+func (c AppendConfig) validate() error {
+	return errors.Join(c.Timing.validate(), validateClients(c.Clients), within("preload", c.Preload, 0, MaxEvents, " events"))
+}
+
+// contestant is one way of writing events that is measured beside the others.
+type contestant struct {
+	name     string
+	note     string // what it does, for the report
+	template string // the Postgres database that it begins with a copy of
+	single   bool   // it has one client, which writes rows of events at a time
+	rows     int    // events of one write
+	begin    func(ctx context.Context, db *database, clients int) (writer, error)
+}
+
+// writer is a contestant at work in a database of its own.
+type writer interface {
+	// write writes the next rows of a client; they are durable when it returns.
+	write(ctx context.Context, client int) error
+	// fill makes it a log that holds events already, in whatever way is fastest.
+	fill(ctx context.Context, events int) error
+	close() error
+}
+
+// Append measures how fast events are appended, one event a command, by the ledger and by what else a database offers. The
+// contestants take turns, each time in a fresh database, so that what disturbs the machine meanwhile disturbs all of them.
+func Append(ctx context.Context, config AppendConfig) (report Report, err error) {
+	if err := config.validate(); err != nil {
+		return Report{}, err
+	}
+	s, err := newScratch(config.Place)
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(stopped(ctx, err), s.remove(ctx)) }()
+	database, err := s.describe(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	record, err := sampleRecord(ctx, s)
+	if err != nil {
+		return Report{}, err
+	}
+	report = newReport("append", database,
+		fmt.Sprintf("%s after a warm-up, and the medians of these; the contestants take turns, each time in a fresh database with %d events.", config.Timing, config.Preload),
+		fmt.Sprintf("Each event is a record of %d bytes; each client extends its own streams, of %d events on average, and expects their versions.",
+			len(record), eventsPerStream))
+	contestants, err := contestantsFor(ctx, s, record, &report)
+	if err != nil {
+		return Report{}, err
+	}
+	return report, config.run(ctx, s, contestants, &report)
+}
+
+// contestantsFor lists the ways of writing that the database offers, the ledger first.
+func contestantsFor(ctx context.Context, s *scratch, record []byte, report *Report) ([]contestant, error) {
+	contestants := []contestant{{
+		name: ledgerName, rows: 1, begin: newLedgerWriter,
+		note: "one event an append, in this process, committed in groups.",
+	}}
+	if s.place.Postgres == "" {
+		return append(contestants, sqliteInsert(record)), nil
+	}
+	contestants = append(contestants, postgresInsert(record))
+	messageDB, found, err := messageDBContestant(ctx, s, report)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		contestants = append(contestants, messageDB)
+	}
+	return append(contestants, postgresCopy(record)), nil
+}
+
+// load is one thing that is measured: a contestant at a number of clients.
+type load struct {
+	contestant
+	clients int
+}
+
+// run measures every contestant at every load, round after round, and reports.
+func (c AppendConfig) run(ctx context.Context, s *scratch, contestants []contestant, report *Report) error {
+	var loads []load
+	for i, clients := range c.Clients {
+		for _, contestant := range contestants {
+			if contestant.single && i == 0 {
+				loads = append(loads, load{contestant, 1})
+			} else if !contestant.single {
+				loads = append(loads, load{contestant, clients})
+			}
+		}
+	}
+	figures := make([][]figure, len(loads))
+	steps := steps{watch: c.Progress, total: c.Rounds * len(loads)}
+	for round := range c.Rounds {
+		for i, load := range loads {
+			steps.begin("round %d of %d: %s at %d clients", round+1, c.Rounds, load.name, load.clients)
+			figure, err := c.measure(ctx, s, load)
+			if err != nil {
+				return fmt.Errorf("measure %s at %d clients: %w", load.name, load.clients, err)
+			}
+			figures[i] = append(figures[i], figure)
+		}
+	}
+	for _, contestant := range contestants {
+		report.Notes = append(report.Notes, contestant.name+": "+contestant.note)
+		for i, load := range loads {
+			if load.name == contestant.name {
+				report.add(load.name, load.clients, eventsPerSecond, figures[i])
+			}
+		}
+		if contestant.name != ledgerName {
+			report.compare(ledgerName, contestant.name)
+		}
+	}
+	return nil
+}
+
+// measure measures one load once, in a database of its own.
+func (c AppendConfig) measure(ctx context.Context, s *scratch, load load) (measured figure, err error) {
+	db, err := s.copy(ctx, load.template)
+	if err != nil {
+		return figure{}, err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	writer, err := load.begin(ctx, db, load.clients)
+	if err != nil {
+		return figure{}, err
+	}
+	defer func() { err = errors.Join(err, writer.close()) }()
+	if err := writer.fill(ctx, c.Preload); err != nil {
+		return figure{}, fmt.Errorf("preload: %w", err)
+	}
+	sample, err := measure(ctx, load.clients, c.Timing, func(ctx context.Context, client int) (int, error) {
+		return load.rows, writer.write(ctx, client)
+	})
+	if err != nil {
+		return figure{}, err
+	}
+	measured = sample.figure()
+	if load.rows > 1 {
+		measured.latency = nil // nobody waits for a COPY
+	}
+	return measured, nil
+}
+
+// sampleRecord is an event of the benchmark as the ledger stores it, so that the others write the same.
+func sampleRecord(ctx context.Context, s *scratch) (record []byte, err error) {
+	db, err := s.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	store, err := db.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	appended, err := store.Append(ctx, oneEvent(stream{id: uuid.New()}))
+	if err != nil {
+		return nil, err
+	}
+	return appended.Records[0].Bytes, nil
+}

@@ -1,0 +1,517 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// accessModel keeps all that decides who may act in which client account (invariants 1 to 6): the grants, and what each must be
+// joined with to be worth anything. Nothing here is cut or ended by the clock: queries compare with theirs.
+func accessModel() model {
+	return model{
+		name: "access", version: 1,
+		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream},
+		tables: []table{
+			accessGrants.table, accessPairs.table, accessEpochs.table, accessManagers.table,
+			accessMembers.table, accessPlans.table, accessStandings.table,
+		},
+		fold: foldAccess,
+	}
+}
+
+// grantRow is a grant as it was last changed.
+type grantRow struct {
+	grantID       uuid.UUID
+	collaboration uuid.UUID
+	pair          domain.Pair
+	position      int64 // of the event that granted it
+	roleID        domain.Role
+	permissions   domain.Permissions
+	status        domain.GrantStatus // as recorded
+	grantedAt     time.Time
+	expiresAt     time.Time // zero: no end
+	endedAt       time.Time // zero: no end recorded
+}
+
+// pairRow is a collaboration. What was said before since belongs to an older engagement and counts no more (invariant 5).
+type pairRow struct {
+	collaboration uuid.UUID
+	pair          domain.Pair
+	active        bool
+	since         int64     // position at which the current engagement was accepted
+	grantID       uuid.UUID // the latest grant; zero: none yet
+}
+
+// epochRow says from when on sessions of older access epochs fail (invariant 4).
+type epochRow struct {
+	epochKey
+	beganAt time.Time
+}
+
+type epochKey struct {
+	collaboration uuid.UUID
+	epoch         int
+}
+
+// managerRow says whether a person is in charge of a client, and since when that is so.
+type managerRow struct {
+	managerKey
+	assigned  bool
+	position  int64
+	changedAt time.Time
+}
+
+type managerKey struct{ collaboration, user uuid.UUID }
+
+// memberRow is a person's role in an account, and since when. A former member has none.
+type memberRow struct {
+	memberKey
+	role      domain.Role
+	changedAt time.Time
+}
+
+type memberKey struct{ account, user uuid.UUID }
+
+// planRow is what an account subscribes to.
+type planRow struct {
+	account uuid.UUID
+	plan    domain.Plan
+}
+
+// standingRow says whether a consultancy may act as a partner, and since when that is so.
+type standingRow struct {
+	consultancy uuid.UUID
+	inStanding  bool
+	changedAt   time.Time
+}
+
+var accessGrants = mapping[uuid.UUID, grantRow]{
+	table: table{
+		name: "access_grants", key: 1,
+		columns: []column{
+			{"grant_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"position", integer},
+			{"role_id", text}, {"permissions", text}, {"status", text}, {"granted_at", integer}, {"expires_at", integer}, {"ended_at", integer},
+		},
+		indexes: []string{"client_id, position", "consultancy_id, position", "collaboration_id"},
+	},
+	key:  func(r *grantRow) uuid.UUID { return r.grantID },
+	args: func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *grantRow) []any {
+		return []any{
+			&r.grantID, &r.collaboration, &r.pair.ConsultancyID, &r.pair.ClientID, &r.position,
+			&r.roleID, asJSON(&r.permissions), &r.status, at(&r.grantedAt), until(&r.expiresAt), at(&r.endedAt),
+		}
+	},
+}
+
+var accessPairs = mapping[uuid.UUID, pairRow]{
+	table: table{
+		name: "access_pairs", key: 1,
+		columns: []column{
+			{"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"active", boolean}, {"since", integer}, {"grant_id", text},
+		},
+		indexes: []string{"consultancy_id, client_id", "client_id"},
+	},
+	key:  func(r *pairRow) uuid.UUID { return r.collaboration },
+	args: func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *pairRow) []any {
+		return []any{&r.collaboration, &r.pair.ConsultancyID, &r.pair.ClientID, &r.active, &r.since, &r.grantID}
+	},
+}
+
+var accessEpochs = mapping[epochKey, epochRow]{
+	table: table{
+		name: "access_epochs", key: 2,
+		columns: []column{{"collaboration_id", text}, {"epoch", integer}, {"began_at", integer}},
+	},
+	key:    func(r *epochRow) epochKey { return r.epochKey },
+	args:   func(k epochKey) []any { return []any{k.collaboration, k.epoch} },
+	fields: func(r *epochRow) []any { return []any{&r.collaboration, &r.epoch, at(&r.beganAt)} },
+}
+
+var accessManagers = mapping[managerKey, managerRow]{
+	table: table{
+		name: "access_managers", key: 2,
+		columns: []column{{"collaboration_id", text}, {"user_id", text}, {"assigned", boolean}, {"position", integer}, {"changed_at", integer}},
+		indexes: []string{"user_id"},
+	},
+	key:  func(r *managerRow) managerKey { return r.managerKey },
+	args: func(k managerKey) []any { return []any{k.collaboration, k.user} },
+	fields: func(r *managerRow) []any {
+		return []any{&r.collaboration, &r.user, &r.assigned, &r.position, at(&r.changedAt)}
+	},
+}
+
+var accessMembers = mapping[memberKey, memberRow]{
+	table: table{
+		name: "access_members", key: 2,
+		columns: []column{{"account_id", text}, {"user_id", text}, {"role", text}, {"changed_at", integer}},
+		indexes: []string{"user_id"},
+	},
+	key:    func(r *memberRow) memberKey { return r.memberKey },
+	args:   func(k memberKey) []any { return []any{k.account, k.user} },
+	fields: func(r *memberRow) []any { return []any{&r.account, &r.user, &r.role, at(&r.changedAt)} },
+}
+
+var accessPlans = mapping[uuid.UUID, planRow]{
+	table:  table{name: "access_plans", key: 1, columns: []column{{"account_id", text}, {"plan", text}}},
+	key:    func(r *planRow) uuid.UUID { return r.account },
+	args:   func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *planRow) []any { return []any{&r.account, &r.plan} },
+}
+
+var accessStandings = mapping[uuid.UUID, standingRow]{
+	table: table{
+		name: "access_standings", key: 1,
+		columns: []column{{"consultancy_id", text}, {"in_standing", boolean}, {"changed_at", integer}},
+	},
+	key:    func(r *standingRow) uuid.UUID { return r.consultancy },
+	args:   func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *standingRow) []any { return []any{&r.consultancy, &r.inStanding, at(&r.changedAt)} },
+}
+
+func foldAccess(ctx context.Context, tx tx, page []Fact) error {
+	if err := foldGrants(ctx, tx, page); err != nil {
+		return err
+	}
+	if err := foldPeople(ctx, tx, page); err != nil {
+		return err
+	}
+	return foldFirms(ctx, tx, page)
+}
+
+// foldGrants keeps the grants, the pairs that they belong to, and the pairs' access epochs.
+func foldGrants(ctx context.Context, tx tx, page []Fact) error {
+	var grantIDs, pairIDs []uuid.UUID
+	for _, fact := range page {
+		if fact.Stream.Kind == domain.CollaborationStream {
+			pairIDs = append(pairIDs, fact.Stream.ID)
+		}
+		switch e := fact.Event.(type) {
+		case domain.AccessChanged:
+			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessRevoked:
+			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessExpired:
+			grantIDs = append(grantIDs, e.GrantID)
+		}
+	}
+	grants, err := accessGrants.load(ctx, tx, grantIDs)
+	if err != nil {
+		return err
+	}
+	pairs, err := accessPairs.load(ctx, tx, pairIDs)
+	if err != nil {
+		return err
+	}
+	epochs, err := accessEpochs.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	for _, fact := range page {
+		if err := foldGrant(fact, grants, pairs, epochs); err != nil {
+			return fmt.Errorf("position %d: %w", fact.Position, err)
+		}
+	}
+	if err := grants.save(ctx); err != nil {
+		return err
+	}
+	if err := pairs.save(ctx); err != nil {
+		return err
+	}
+	return epochs.save(ctx)
+}
+
+func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UUID, pairRow], epochs *rows[epochKey, epochRow]) error {
+	begin := func(epoch int, from time.Time) { epochs.put(epochRow{epochKey{fact.Stream.ID, epoch}, from}) }
+	switch e := fact.Event.(type) {
+	case domain.MessageSent:
+		openPair(pairs, fact.Stream.ID, e.Pair)
+	case domain.CollaborationRequested:
+		openPair(pairs, fact.Stream.ID, e.Pair)
+	case domain.CollaborationAccepted:
+		pair, err := known(pairs, fact.Stream.ID)
+		if err != nil {
+			return err
+		}
+		pair.active, pair.since = true, fact.Position
+	case domain.CollaborationEnded:
+		pair, err := known(pairs, fact.Stream.ID)
+		if err != nil {
+			return err
+		}
+		pair.active = false
+		begin(e.AccessEpoch, fact.At)
+	case domain.AccessGranted:
+		pair, err := known(pairs, fact.Stream.ID)
+		if err != nil {
+			return err
+		}
+		pair.grantID = e.GrantID
+		grants.put(grantRow{
+			grantID: e.GrantID, collaboration: fact.Stream.ID, pair: e.Pair, position: fact.Position, roleID: e.RoleID,
+			permissions: e.Permissions, status: domain.GrantLive, grantedAt: fact.At, expiresAt: e.ExpiresAt,
+		})
+		begin(e.AccessEpoch, fact.At)
+	case domain.AccessChanged:
+		grant, err := known(grants, e.GrantID)
+		if err != nil {
+			return err
+		}
+		grant.roleID, grant.permissions, grant.expiresAt = e.RoleID, e.Permissions, e.ExpiresAt
+		begin(e.AccessEpoch, fact.At)
+	case domain.AccessRevoked:
+		begin(e.AccessEpoch, fact.At)
+		return endGrant(grants, e.GrantID, domain.GrantRevoked, fact.At)
+	case domain.AccessExpired:
+		begin(e.AccessEpoch, e.ExpiredAt)
+		return endGrant(grants, e.GrantID, domain.GrantExpired, e.ExpiredAt)
+	}
+	return nil
+}
+
+// openPair adds a pair at its first event.
+func openPair(pairs *rows[uuid.UUID, pairRow], collaboration uuid.UUID, pair domain.Pair) {
+	if pairs.get(collaboration) == nil {
+		pairs.put(pairRow{collaboration: collaboration, pair: pair})
+	}
+}
+
+func endGrant(grants *rows[uuid.UUID, grantRow], id uuid.UUID, status domain.GrantStatus, endedAt time.Time) error {
+	grant, err := known(grants, id)
+	if err != nil {
+		return err
+	}
+	grant.status, grant.endedAt = status, endedAt
+	return nil
+}
+
+// known is a row to change which an earlier event must have made. That it is missing says that the table is not what the log
+// says it should be: the model stops.
+func known[K comparable, R any](r *rows[K, R], key K) (*R, error) {
+	row := r.change(key)
+	if row == nil {
+		return nil, fmt.Errorf("%s has no row %v", r.table.name, key)
+	}
+	return row, nil
+}
+
+// foldPeople keeps who is a member of an account, and who is in charge of a client. Rows are replaced whole, so that nothing need
+// be loaded.
+func foldPeople(ctx context.Context, tx tx, page []Fact) error {
+	members, err := accessMembers.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	managers, err := accessManagers.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	for _, fact := range page {
+		member := func(account, user uuid.UUID, role domain.Role) {
+			members.put(memberRow{memberKey{account, user}, role, fact.At})
+		}
+		manager := func(user uuid.UUID, assigned bool) {
+			managers.put(managerRow{managerKey{fact.Stream.ID, user}, assigned, fact.Position, fact.At})
+		}
+		switch e := fact.Event.(type) {
+		case domain.AccountRegistered:
+			member(e.AccountID, e.Owner.UserID, domain.RoleOwner)
+		case domain.MemberJoined:
+			member(e.AccountID, e.Member.UserID, e.Role)
+		case domain.MemberRoleChanged:
+			member(e.AccountID, e.UserID, e.Role)
+		case domain.MemberRemoved:
+			member(e.AccountID, e.UserID, "")
+		case domain.OwnershipTransferred:
+			member(e.AccountID, e.From, domain.RoleAdministrator)
+			member(e.AccountID, e.To, domain.RoleOwner)
+		case domain.AccountManagerAssigned:
+			manager(e.UserID, true)
+		case domain.AccountManagerUnassigned:
+			manager(e.UserID, false)
+		}
+	}
+	if err := members.save(ctx); err != nil {
+		return err
+	}
+	return managers.save(ctx)
+}
+
+// foldFirms keeps what accounts subscribe to, and which consultancies are in standing. Rows are replaced whole here too.
+func foldFirms(ctx context.Context, tx tx, page []Fact) error {
+	plans, err := accessPlans.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	standings, err := accessStandings.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	for _, fact := range page {
+		switch e := fact.Event.(type) {
+		case domain.AccountRegistered:
+			plans.put(planRow{e.AccountID, e.Plan})
+		case domain.SubscriptionRecorded:
+			plans.put(planRow{e.AccountID, e.Plan})
+		case domain.PartnershipApplied:
+			standings.put(standingRow{e.ConsultancyID, false, fact.At})
+		case domain.PartnershipAccepted:
+			standings.put(standingRow{e.ConsultancyID, true, fact.At})
+		case domain.PartnershipRejected:
+			standings.put(standingRow{e.ConsultancyID, false, fact.At})
+		}
+	}
+	if err := plans.save(ctx); err != nil {
+		return err
+	}
+	return standings.save(ctx)
+}
+
+// selection is the condition that an AccessQuery puts on grants or sessions g, beside the person asked for.
+func (q AccessQuery) selection(args *arguments, viewer Viewer) (string, error) {
+	if err := viewer.mustBeSignedIn(); err != nil {
+		return "", err
+	}
+	if q.Client == uuid.Nil && q.Consultancy == uuid.Nil && q.User == uuid.Nil {
+		return "", domain.Invalid("client", "a query names a client, a consultancy or a user")
+	}
+	condition := "TRUE"
+	if !viewer.MaySee(q.Client, q.Consultancy) { // else every row found is the viewer's, and one index finds them in order
+		condition = viewer.restrict(args, "g.client_id", "g.consultancy_id")
+	}
+	if q.Client != uuid.Nil {
+		condition += " AND g.client_id = " + args.add(q.Client)
+	}
+	if q.Consultancy != uuid.Nil {
+		condition += " AND g.consultancy_id = " + args.add(q.Consultancy)
+	}
+	var position int64
+	found, err := q.after(&position)
+	if found {
+		condition += " AND g.position < " + args.add(position)
+	}
+	return condition, err
+}
+
+// accessLine is an item with what its page is made from.
+type accessLine struct {
+	item     AccessItem
+	position int64
+}
+
+// Access answers who may act in which client account, the newest grant first.
+func (e *Engine) Access(ctx context.Context, viewer Viewer, q AccessQuery) (page Page[AccessItem], err error) {
+	err = e.read(ctx, func(v view) error {
+		page, err = queryAccess(ctx, v, viewer, q)
+		return err
+	})
+	return page, err
+}
+
+// queryAccess finds the grants, the newest first.
+func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Page[AccessItem], error) {
+	limit, err := q.limit()
+	if err != nil {
+		return Page[AccessItem]{}, err
+	}
+	var args arguments
+	condition, err := q.selection(&args, viewer)
+	if err != nil {
+		return Page[AccessItem]{}, err
+	}
+	if q.User != uuid.Nil {
+		// Which grants the person may use, and which they have used: both sets are small, and found by indexes.
+		user := args.add(q.User)
+		condition += ` AND g.grant_id IN (SELECT u.grant_id FROM {access_members} m
+				JOIN {access_pairs} c ON c.consultancy_id = m.account_id JOIN {access_grants} u ON u.collaboration_id = c.collaboration_id
+				LEFT JOIN {access_managers} w ON w.collaboration_id = c.collaboration_id AND w.user_id = m.user_id
+				WHERE m.user_id = ` + user + ` AND ` + works + `
+			UNION SELECT l.grant_id FROM {sessions} l WHERE l.user_id = ` + user + `)`
+	}
+	if q.LiveOnly {
+		condition += " AND g.status = " + args.add(domain.GrantLive) + " AND g.expires_at > " + args.add(v.now.UnixMicro())
+	}
+	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, g.grant_id, g.collaboration_id, g.consultancy_id, g.client_id, g.role_id,
+			g.granted_at, g.ended_at, a.name, b.name
+		FROM {access_grants} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id `+rightsJoins+`
+		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
+		WHERE `+condition+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args,
+		func(scan func(...any) error) (accessLine, error) { return scanAccess(scan, v.now) })
+	if err != nil {
+		return Page[AccessItem]{}, fmt.Errorf("query access: %w", err)
+	}
+	page, err := paged(lines, limit, func(l accessLine) int64 { return l.position })
+	if err != nil {
+		return Page[AccessItem]{}, err
+	}
+	if err := addPeople(ctx, v, page.Items); err != nil {
+		return Page[AccessItem]{}, fmt.Errorf("query the people with access: %w", err)
+	}
+	return pageOf(page, func(l accessLine) AccessItem { return l.item }), nil
+}
+
+func scanAccess(scan func(...any) error, now time.Time) (accessLine, error) {
+	var (
+		r       rights
+		item    AccessItem
+		endedAt time.Time
+	)
+	err := scan(append(r.fields(), &item.GrantID, &item.CollaborationID, &item.ConsultancyID, &item.ClientID, &item.RoleID,
+		at(&item.GrantedAt), at(&endedAt), &item.ConsultancyName, &item.ClientName)...)
+	item.Status, item.Permissions, item.Effective = r.grant.StatusAt(now), r.grant.Permissions, r.effective(now)
+	item.Until, item.EndedAt = optional(r.grant.ExpiresAt), optional(endedAt)
+	if item.Status == domain.GrantExpired {
+		item.EndedAt = item.Until // also where the clock has not recorded it yet
+	}
+	item.People = []AccessPerson{}
+	return accessLine{item, r.granted}, err
+}
+
+// addPeople tells who may log in with each grant that is of any use now.
+func addPeople(ctx context.Context, v view, lines []accessLine) error {
+	var args arguments
+	at := map[uuid.UUID]int{} // a pair has one grant in use at most
+	var pairs []string
+	for i, line := range lines {
+		if len(line.item.Effective) > 0 {
+			at[line.item.CollaborationID] = i
+			pairs = append(pairs, args.add(line.item.CollaborationID))
+		}
+	}
+	if len(pairs) == 0 {
+		return nil
+	}
+	result, err := v.query(ctx, `SELECT c.collaboration_id, m.user_id, n.name, m.role
+		FROM {access_pairs} c `+worksJoins+` JOIN {user_names} n ON n.user_id = m.user_id
+		WHERE c.collaboration_id IN (`+strings.Join(pairs, ", ")+`) AND `+works+` ORDER BY c.collaboration_id, n.sort_name, m.user_id`, args...)
+	if err != nil {
+		return err
+	}
+	return scan(result, func(s *sql.Rows) error {
+		var pair uuid.UUID
+		var person AccessPerson
+		if err := s.Scan(&pair, &person.UserID, &person.Name, &person.Role); err != nil {
+			return err
+		}
+		people := &lines[at[pair]].item.People
+		*people = append(*people, person)
+		return nil
+	})
+}
+
+// pageOf makes a page of what the items of another page stand for.
+func pageOf[T, U any](page Page[T], item func(T) U) Page[U] {
+	items := make([]U, len(page.Items))
+	for i := range page.Items {
+		items[i] = item(page.Items[i])
+	}
+	return Page[U]{Items: items, Next: page.Next}
+}

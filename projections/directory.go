@@ -1,0 +1,291 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// Limits of the directory's search.
+const (
+	maxSearchRunes = 200 // of the text that is searched for, and of each filter
+	maxSearchWords = 20  // in it
+	maxTermRunes   = 64  // of a word or tag that the index tells apart
+)
+
+// directoryModel keeps the profiles of the consultancies (S3). Words and tags that they are found by are rows of a table of their
+// own, so that searching is the same on both databases.
+func directoryModel() model {
+	return model{
+		name: "directory", version: 1,
+		streams: []string{domain.PartnershipStream},
+		tables:  []table{directory.table, directoryTerms.table},
+		fold:    foldDirectory,
+	}
+}
+
+// directoryRow is what the directory knows of a consultancy. It is listed while it is in standing and has an approved revision.
+type directoryRow struct {
+	consultancyID   uuid.UUID
+	inStanding      bool
+	listed          bool
+	listedAt        time.Time // since when; zero while it is not listed
+	revision        int       // the approved one; 0: none yet
+	profile         domain.Profile
+	pendingRevision int // the one under review; 0: none
+	pending         domain.Profile
+	sortName        string // display name, country and city of the approved revision, folded
+	country         string
+	city            string
+}
+
+var directory = mapping[uuid.UUID, directoryRow]{
+	table: table{
+		name: "directory", key: 1,
+		columns: []column{
+			{"consultancy_id", text}, {"in_standing", boolean}, {"listed", boolean}, {"listed_at", integer}, {"revision", integer}, {"profile", text},
+			{"pending_revision", integer}, {"pending", text}, {"sort_name", text}, {"country", text}, {"city", text},
+		},
+		indexes: []string{"listed, sort_name, consultancy_id"},
+	},
+	key:  func(r *directoryRow) uuid.UUID { return r.consultancyID },
+	args: func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *directoryRow) []any {
+		return []any{
+			&r.consultancyID, &r.inStanding, &r.listed, at(&r.listedAt), &r.revision, asJSON(&r.profile),
+			&r.pendingRevision, asJSON(&r.pending), &r.sortName, &r.country, &r.city,
+		}
+	},
+}
+
+// termKind is in what way a profile is found by a term.
+type termKind string
+
+// The kinds of terms.
+const (
+	wordTerm      termKind = "word" // of the name, the description, the services, the specialties or the city
+	serviceTerm   termKind = "service"
+	specialtyTerm termKind = "specialty"
+	languageTerm  termKind = "language"
+)
+
+// directoryTerm is a word or tag, folded, by which the approved revision of a profile is found. The row is nothing but its key.
+type directoryTerm struct {
+	consultancyID uuid.UUID
+	kind          termKind
+	term          string
+}
+
+var directoryTerms = mapping[directoryTerm, directoryTerm]{
+	table: table{
+		name: "directory_terms", key: 3,
+		columns: []column{{"consultancy_id", text}, {"kind", text}, {"term", text}},
+		indexes: []string{"kind, term, consultancy_id"},
+	},
+	key:    func(r *directoryTerm) directoryTerm { return *r },
+	args:   func(r directoryTerm) []any { return []any{r.consultancyID, r.kind, r.term} },
+	fields: func(r *directoryTerm) []any { return []any{&r.consultancyID, &r.kind, &r.term} },
+}
+
+func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
+	ids := make([]uuid.UUID, len(page))
+	var published []any // consultancies whose terms are replaced
+	for i, fact := range page {
+		ids[i] = fact.Stream.ID
+		if _, ok := fact.Event.(domain.ProfileApproved); ok {
+			published = append(published, fact.Stream.ID)
+		}
+	}
+	profiles, err := directory.load(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	terms, err := directoryTerms.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	if err := terms.loadBy(ctx, "consultancy_id", published); err != nil {
+		return err
+	}
+	for _, fact := range page {
+		profile := profiles.change(fact.Stream.ID)
+		if profile == nil {
+			profile = profiles.put(directoryRow{consultancyID: fact.Stream.ID})
+		}
+		if err := profile.apply(fact, terms); err != nil {
+			return fmt.Errorf("position %d: %w", fact.Position, err)
+		}
+	}
+	if err := profiles.save(ctx); err != nil {
+		return err
+	}
+	return terms.save(ctx)
+}
+
+// apply follows the partnership's standing and the review of its profile, and replaces the terms when a revision is published.
+func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm]) error {
+	switch e := fact.Event.(type) {
+	case domain.PartnershipAccepted:
+		r.inStanding = true
+	case domain.PartnershipRejected:
+		r.inStanding = false
+	case domain.ProfileSubmitted:
+		r.pendingRevision, r.pending = e.Revision, e.Profile
+	case domain.ProfileRejected:
+		r.pendingRevision, r.pending = 0, domain.Profile{}
+	case domain.ProfileApproved:
+		if r.pendingRevision != e.Revision {
+			return fmt.Errorf("revision %d is approved while %d is under review", e.Revision, r.pendingRevision)
+		}
+		r.publish()
+		replaceTerms(terms, r.consultancyID, r.profile)
+	}
+	if listed := r.inStanding && r.revision > 0; listed != r.listed {
+		r.listed, r.listedAt = listed, time.Time{}
+		if listed {
+			r.listedAt = fact.At
+		}
+	}
+	return nil
+}
+
+// publish makes the revision under review the approved one.
+func (r *directoryRow) publish() {
+	r.revision, r.profile = r.pendingRevision, r.pending
+	r.pendingRevision, r.pending = 0, domain.Profile{}
+	r.sortName, r.country, r.city = foldText(r.profile.DisplayName), foldText(r.profile.Country), foldText(r.profile.City)
+}
+
+// replaceTerms makes a profile findable by what its approved revision says, and by nothing else.
+func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.UUID, p domain.Profile) {
+	for _, term := range terms.all() {
+		if term.consultancyID == consultancyID {
+			terms.delete(*term)
+		}
+	}
+	add := func(kind termKind, texts ...string) {
+		for _, text := range texts {
+			terms.put(directoryTerm{consultancyID, kind, firstRunes(text, maxTermRunes)})
+		}
+	}
+	for _, text := range slices.Concat([]string{p.DisplayName, p.Description, p.City}, p.Services, p.Specialties) {
+		add(wordTerm, words(text)...)
+	}
+	add(serviceTerm, foldTexts(p.Services)...)
+	add(specialtyTerm, foldTexts(p.Specialties)...)
+	add(languageTerm, foldTexts(p.Languages)...)
+}
+
+// directoryKey is where a profile stands in the directory's order; it goes into the cursor.
+type directoryKey struct {
+	Name string    `json:"name"`
+	ID   uuid.UUID `json:"id"`
+}
+
+// directoryLine is an item with what its page is made from.
+type directoryLine struct {
+	item DirectoryItem
+	key  directoryKey
+}
+
+// Directory searches the listed profiles, in the order of their names. It is the one query that the public may ask.
+func (e *Engine) Directory(ctx context.Context, _ Viewer, q DirectoryQuery) (page Page[DirectoryItem], err error) {
+	err = e.read(ctx, func(v view) error {
+		page, err = queryDirectory(ctx, v, q)
+		return err
+	})
+	return page, err
+}
+
+// queryDirectory reads one page of what is listed: a profile is found when every word of the text begins one of its words, and when
+// all filters fit.
+func queryDirectory(ctx context.Context, v view, q DirectoryQuery) (Page[DirectoryItem], error) {
+	limit, err := q.limit()
+	if err != nil {
+		return Page[DirectoryItem]{}, err
+	}
+	searched, err := q.check()
+	if err != nil {
+		return Page[DirectoryItem]{}, err
+	}
+	var args arguments
+	condition := q.condition(&args, searched)
+	var from directoryKey
+	if found, err := q.after(&from); err != nil {
+		return Page[DirectoryItem]{}, err
+	} else if found {
+		condition += " AND (d.sort_name, d.consultancy_id) > (" + args.add(from.Name) + ", " + args.add(from.ID) + ")"
+	}
+	lines, err := collect(ctx, v, `SELECT d.consultancy_id, d.revision, d.profile, d.listed_at, d.sort_name FROM {directory} d
+		WHERE `+condition+` ORDER BY d.sort_name, d.consultancy_id LIMIT `+args.add(limit+1), args,
+		func(scan func(...any) error) (directoryLine, error) {
+			var l directoryLine
+			err := scan(&l.item.ConsultancyID, &l.item.Revision, asJSON(&l.item.Profile), at(&l.item.ListedAt), &l.key.Name)
+			l.key.ID = l.item.ConsultancyID
+			return l, err
+		})
+	if err != nil {
+		return Page[DirectoryItem]{}, fmt.Errorf("query the directory: %w", err)
+	}
+	page, err := paged(lines, limit, func(l directoryLine) directoryKey { return l.key })
+	return pageOf(page, func(l directoryLine) DirectoryItem { return l.item }), err
+}
+
+// check refuses what no profile can be found by, and lists the words that the text asks for.
+func (q DirectoryQuery) check() ([]string, error) {
+	for _, input := range []struct{ field, value string }{
+		{"text", q.Text}, {"country", q.Country}, {"city", q.City}, {"service", q.Service}, {"specialty", q.Specialty}, {"language", q.Language},
+	} {
+		if firstRunes(input.value, maxSearchRunes) != input.value {
+			return nil, domain.Invalid(input.field, fmt.Sprintf("must have at most %d characters", maxSearchRunes))
+		}
+		if !utf8.ValidString(input.value) || strings.ContainsFunc(input.value, unicode.IsControl) {
+			return nil, domain.Invalid(input.field, "must be text without control characters")
+		}
+	}
+	searched := words(q.Text)
+	if q.Text != "" && len(searched) == 0 {
+		return nil, domain.Invalid("text", "must hold a letter or a digit")
+	}
+	if len(searched) > maxSearchWords {
+		return nil, domain.Invalid("text", fmt.Sprintf("must have at most %d words", maxSearchWords))
+	}
+	return searched, nil
+}
+
+// condition is what a listed profile must fulfil.
+func (q DirectoryQuery) condition(args *arguments, searched []string) string {
+	condition := "d.listed"
+	having := func(kind termKind, comparison string) {
+		condition += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM {directory_terms} t WHERE t.consultancy_id = d.consultancy_id AND t.kind = '%s' AND %s)",
+			kind, comparison)
+	}
+	for _, word := range searched {
+		word = firstRunes(word, maxTermRunes)
+		// The last code point sorts after whatever a word may go on with.
+		having(wordTerm, "t.term >= "+args.add(word)+" AND t.term < "+args.add(word+"\U0010FFFF"))
+	}
+	for _, filter := range []struct {
+		kind  termKind
+		value string
+	}{{serviceTerm, q.Service}, {specialtyTerm, q.Specialty}, {languageTerm, q.Language}} {
+		if filter.value != "" {
+			having(filter.kind, "t.term = "+args.add(firstRunes(foldText(filter.value), maxTermRunes)))
+		}
+	}
+	if q.Country != "" {
+		condition += " AND d.country = " + args.add(foldText(q.Country))
+	}
+	if q.City != "" {
+		condition += " AND d.city = " + args.add(foldText(q.City))
+	}
+	return condition
+}

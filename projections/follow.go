@@ -1,0 +1,290 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// follower is a generation of a model on its way through the log.
+type follower struct {
+	checkpoint
+	model model
+}
+
+// errMoved says that the checkpoints are not as they were read: another node has moved them, or a generation was replaced.
+var errMoved = errors.New("the checkpoints have moved")
+
+// foldError says that one model could not fold a page.
+type foldError struct {
+	follower follower
+	position int64 // of the first event of the page
+	final    bool  // trying again would not help
+	err      error
+}
+
+func (e *foldError) Error() string {
+	return fmt.Sprintf("read model %s cannot fold position %d: %v", e.follower.name, e.position, e.err)
+}
+
+func (e *foldError) Unwrap() error { return e.err }
+
+// forGood tells whether to give up after this failure and those before it.
+func (e *foldError) forGood(before backoff) bool {
+	return e.final || before.failures+1 >= maxFoldAttempts
+}
+
+// Run keeps the models up to date until ctx ends. Any number of nodes may run it on one database: the checkpoints'
+// compare-and-set lets one advance them, and the others wait. Models that had stopped are tried again.
+//
+// It returns an error when no model belongs to this log, each of them being ahead of it or of another incarnation; nothing is
+// skipped then, and Status tells of it.
+func (e *Engine) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		e.bringUp(ctx)
+		return nil
+	})
+	group.Go(func() error { return e.follow(ctx) })
+	return group.Wait()
+}
+
+// follow advances the live models, all in step.
+func (e *Engine) follow(ctx context.Context) error {
+	for retry := (backoff{}); ctx.Err() == nil; {
+		group, err := e.liveGroup(ctx)
+		if err == nil && len(group) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-e.changed():
+			case <-time.After(recheckInterval):
+			}
+			continue
+		}
+		if err == nil {
+			err = e.followGroup(ctx, group)
+		}
+		if ctx.Err() != nil || errors.Is(err, eventstore.ErrClosed) {
+			break
+		}
+		if err == nil || errors.Is(err, errMoved) {
+			retry.reset()
+			continue
+		}
+		if _, ahead := errors.AsType[*eventstore.AheadError](err); ahead && len(group) == 0 {
+			return fmt.Errorf("no read model belongs to this log, rebuild them: %w", err)
+		}
+		slog.WarnContext(ctx, "the read models are held up", "error", err)
+		if stuck := stopping(err, group, retry); len(stuck) == 0 || e.stop(ctx, stuck, err) != nil {
+			retry.wait(ctx)
+			continue
+		}
+		retry.reset()
+	}
+	return nil
+}
+
+// stopping lists those of a group that an error stops: one whose fold failed for good, or all when they do not belong to the log.
+func stopping(err error, group []follower, retry backoff) []follower {
+	if failed, ok := errors.AsType[*foldError](err); ok && failed.forGood(retry) {
+		return []follower{failed.follower}
+	}
+	if _, ok := errors.AsType[*eventstore.AheadError](err); ok {
+		return group
+	}
+	return nil
+}
+
+// liveGroup reads which generations to advance: the live ones, which are in step. One that does not belong to the log comes alone,
+// so that it is found out. Where none is live because none belongs to the log, that is an *eventstore.AheadError.
+func (e *Engine) liveGroup(ctx context.Context) ([]follower, error) {
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return nil, err
+	}
+	head, err := e.store.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("follow the log: %w", err)
+	}
+	var group []follower
+	var foreign error
+	for _, c := range all {
+		m, ok := e.model(c.name)
+		if !ok || !c.serving() || c.version != m.version {
+			continue
+		}
+		f := follower{checkpoint: c, model: m}
+		switch {
+		case c.state == live && !c.belongsTo(head):
+			return []follower{f}, nil
+		case c.state == live && c.position == furthest(all, head):
+			group = append(group, f)
+		case !c.belongsTo(head):
+			foreign = &eventstore.AheadError{Checkpoint: eventstore.Checkpoint{Epoch: c.epoch, Position: c.position}, Head: head}
+		}
+	}
+	if len(group) == 0 {
+		return nil, foreign
+	}
+	return group, nil
+}
+
+// followGroup advances a group for a while.
+func (e *Engine) followGroup(ctx context.Context, group []follower) error {
+	// A page that is being folded is not interrupted when the while is over.
+	whileCtx, cancel := context.WithTimeout(ctx, recheckInterval)
+	defer cancel()
+	var handled error
+	from := eventstore.Checkpoint{Epoch: group[0].epoch, Position: group[0].position}
+	err := e.store.Follow(whileCtx, from, func(_ context.Context, page []eventstore.Record) error {
+		handled = e.handle(ctx, group, e.facts(page))
+		return handled
+	})
+	switch {
+	case handled != nil:
+		return handled
+	case whileCtx.Err() != nil:
+		return nil
+	}
+	return err
+}
+
+// facts decodes a page. What cannot be decoded is left to the models that would have to see it.
+func (e *Engine) facts(page []eventstore.Record) []Fact {
+	facts := make([]Fact, len(page))
+	for i, record := range page {
+		fact := Fact{Position: record.Position, At: record.RecordedAt, Stream: record.Stream, Version: record.Version, Type: record.Type}
+		envelope, err := record.Envelope()
+		if err == nil {
+			fact.Event, err = e.catalog.Decode(record.Type, envelope.Data)
+		}
+		fact.Actor = cmp.Or(envelope.OnBehalfOf, envelope.Actor)
+		fact.unreadable = err
+		facts[i] = fact
+	}
+	return facts
+}
+
+// handle folds a page. When a model fails at it, the events are folded one by one, so that it stops right before the one at fault.
+func (e *Engine) handle(ctx context.Context, group []follower, page []Fact) error {
+	err := e.advance(ctx, group, page)
+	if _, failed := errors.AsType[*foldError](err); !failed || len(page) == 1 {
+		return err
+	}
+	for i := range page {
+		if err := e.advance(ctx, group, page[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance folds a page into a group of generations that stand right before it, in one transaction with their checkpoints.
+func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) error {
+	last := page[len(page)-1].Position
+	err := e.inTx(ctx, func(tx *sql.Tx) error {
+		ours, err := claim(ctx, tx, group, last)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			return errMoved
+		}
+		if err := e.leavesNobody(ctx, tx, group[0].checkpoint); err != nil {
+			return err
+		}
+		return foldAll(ctx, tx, group, page)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range group {
+		group[i].position = last
+	}
+	e.announce()
+	return nil
+}
+
+// leavesNobody makes sure that a model which has joined the live ones since the group was read is not left behind.
+func (e *Engine) leavesNobody(ctx context.Context, tx *sql.Tx, from checkpoint) error {
+	if from.state != live {
+		return nil
+	}
+	all, err := readCheckpoints(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if m, ok := e.model(c.name); ok && c.state == live && c.version == m.version && c.position == from.position {
+			return errMoved
+		}
+	}
+	return nil
+}
+
+// foldAll folds a page into each generation of a group.
+func foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, page []Fact) error {
+	for _, f := range group {
+		var read []Fact
+		for _, fact := range page {
+			if !slices.Contains(f.model.streams, fact.Stream.Kind) {
+				continue
+			}
+			if fact.unreadable != nil {
+				return &foldError{follower: f, position: fact.Position, final: true, err: fact.unreadable}
+			}
+			read = append(read, fact)
+		}
+		if len(read) == 0 {
+			continue
+		}
+		if err := f.model.fold(ctx, tx{sql: sqlTx, tables: f.model.physicalNames(f.generation)}, read); err != nil {
+			return &foldError{follower: f, position: page[0].Position, err: err}
+		}
+	}
+	return nil
+}
+
+// stop records that generations go no further, and why.
+func (e *Engine) stop(ctx context.Context, stuck []follower, reason error) error {
+	err := e.inTx(ctx, func(tx *sql.Tx) error {
+		for _, f := range stuck {
+			if _, err := tx.ExecContext(ctx, `UPDATE read_model_checkpoints SET state = 'stopped', error = $1
+				WHERE name = $2 AND generation = $3 AND position = $4 AND state = 'live'`,
+				reason.Error(), f.name, f.generation, f.position); err != nil {
+				return fmt.Errorf("stop read model %s: %w", f.name, err)
+			}
+		}
+		return nil
+	})
+	e.announce()
+	return err
+}
+
+// backoff spaces out attempts at something that keeps failing.
+type backoff struct{ failures int }
+
+func (b *backoff) reset() { b.failures = 0 }
+
+// wait counts a failure and waits before the next attempt, or until ctx ends.
+func (b *backoff) wait(ctx context.Context) {
+	pause(ctx, min(firstRetryWait<<min(b.failures, 16), maxRetryWait))
+	b.failures++
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

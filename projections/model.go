@@ -1,0 +1,156 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/collabledger/collabledger/internal/sqldb"
+)
+
+// model is one read model: its tables and how the log is folded into them. A fold reads and writes its own tables only, and
+// takes everything from the facts, never from a clock, so that folding the log again gives the same rows. Queries may join the
+// tables of several models, because the engine keeps these in step.
+type model struct {
+	name    string
+	version int      // raised whenever the tables or the fold change: the model is then rebuilt at the next start
+	streams []string // the kinds of streams that it reads; it never sees facts of others
+	tables  []table
+	fold    func(ctx context.Context, tx tx, page []Fact) error // page is never empty
+}
+
+// models is the list of read models. Whatever follows, rebuilds or reports them reads it.
+func models() []model {
+	return []model{
+		accessModel(),
+		directoryModel(),
+		historyModel(),
+		kpiModel(),
+		namesModel(),
+		requestsModel(),
+		sessionsModel(),
+		tasksModel(),
+	}
+}
+
+// table declares a table of a read model. The engine creates it anew for each generation, with the generation in its name.
+// No column may be NULL: zero times, ids and texts stand for what is absent.
+type table struct {
+	name    string // in snake_case; unique among all models
+	key     int    // how many columns, from the first, are the primary key
+	columns []column
+	indexes []string // each a list of columns, for example "client_id, granted_at"
+}
+
+// column is a column of a table: its name and its kind.
+type column struct {
+	name string
+	kind columnKind
+}
+
+// columnKind is what a column holds.
+type columnKind int
+
+// The kinds of columns.
+const (
+	text    columnKind = iota // texts, UUIDs and JSON; ordered by bytes on both databases
+	integer                   // numbers, and times in microseconds since 1970
+	boolean
+)
+
+// sqlType is the column's type in a CREATE TABLE. SQLite orders texts by bytes as it is; Postgres has to be told.
+func (k columnKind) sqlType(dialect sqldb.Dialect) string {
+	switch {
+	case k == integer:
+		return "BIGINT"
+	case k == boolean:
+		return "BOOLEAN"
+	case dialect == sqldb.Postgres:
+		return `TEXT COLLATE "C"`
+	}
+	return "TEXT"
+}
+
+// physical is the table's name in a generation.
+func (t table) physical(generation int) string { return t.name + "_g" + strconv.Itoa(generation) }
+
+// columnNames lists the columns in their declared order.
+func (t table) columnNames() []string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// create makes the table and its indexes for a generation.
+func (t table) create(ctx context.Context, tx *sql.Tx, dialect sqldb.Dialect, generation int) error {
+	var b strings.Builder
+	for _, c := range t.columns {
+		fmt.Fprintf(&b, "%s %s NOT NULL, ", c.name, c.kind.sqlType(dialect))
+	}
+	key := strings.Join(t.columnNames()[:t.key], ", ")
+	statements := []string{fmt.Sprintf("CREATE TABLE %s (%sPRIMARY KEY (%s))", t.physical(generation), b.String(), key)}
+	for i, columns := range t.indexes {
+		name := fmt.Sprintf("%s_i%d", t.physical(generation), i+1)
+		statements = append(statements, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", name, t.physical(generation), columns))
+	}
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("create %s: %w", t.physical(generation), err)
+		}
+	}
+	return nil
+}
+
+// physicalNames maps a model's tables to their names in a generation.
+func (m model) physicalNames(generation int) map[string]string {
+	names := make(map[string]string, len(m.tables))
+	for _, t := range m.tables {
+		names[t.name] = t.physical(generation)
+	}
+	return names
+}
+
+// tx is what a fold works in: the page's transaction. In its statements {requests} stands for the table requests in the
+// generation that is being written.
+type tx struct {
+	sql    *sql.Tx
+	tables map[string]string
+}
+
+func (t tx) exec(ctx context.Context, statement string, args ...any) error {
+	expanded, err := expand(statement, t.tables)
+	if err != nil {
+		return err
+	}
+	_, err = t.sql.ExecContext(ctx, expanded, args...)
+	return err
+}
+
+func (t tx) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+	expanded, err := expand(statement, t.tables)
+	if err != nil {
+		return nil, err
+	}
+	return t.sql.QueryContext(ctx, expanded, args...)
+}
+
+var tableReference = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+// expand puts tables' physical names for the {names} in a statement.
+func expand(statement string, tables map[string]string) (string, error) {
+	var unknown error
+	expanded := tableReference.ReplaceAllStringFunc(statement, func(reference string) string {
+		name := reference[1 : len(reference)-1]
+		physical, ok := tables[name]
+		if !ok {
+			unknown = fmt.Errorf("table %s cannot be read here", name)
+		}
+		return physical
+	})
+	return expanded, unknown
+}

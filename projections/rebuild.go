@@ -1,0 +1,396 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Rebuild fills a new generation of the named model (empty: of all) from the log beside the live one, and swaps it in with one
+// transaction once it has caught up. progress, unless it is nil, is told how many of the log's events are folded.
+//
+// It may run while the models are followed and queried, here or in other processes. A rebuild of the same model that was
+// interrupted, or that another process is at, is joined rather than begun again. One that fails leaves the live generation.
+func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, total int64)) error {
+	chosen := e.models
+	if name != "" {
+		m, ok := e.model(name)
+		if !ok {
+			return domain.Missing("read_model", name)
+		}
+		chosen = []model{m}
+	}
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	if err := e.rebuild(ctx, chosen, progress); err != nil {
+		return fmt.Errorf("rebuild the read models: %w", err)
+	}
+	return nil
+}
+
+// bringUp brings the models up to the live ones that are not with them: models that are new, models whose tables were filled by an
+// older version, and models that had stopped, which go on from where they stopped.
+func (e *Engine) bringUp(ctx context.Context) {
+	resumed := false
+	for retry := (backoff{}); ctx.Err() == nil; retry.wait(ctx) {
+		err := e.dropRetired(ctx)
+		if err == nil && !resumed {
+			err = e.resume(ctx)
+			resumed = err == nil
+		}
+		var missing []model
+		if err == nil {
+			missing, err = e.missing(ctx)
+		}
+		if err == nil && len(missing) > 0 {
+			err = e.rebuild(ctx, missing, func(int64, int64) {})
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		slog.WarnContext(ctx, "some read models are not brought up", "error", err)
+		if _, failed := errors.AsType[*foldError](err); failed {
+			return // Status tells of it
+		}
+	}
+}
+
+// resume puts the models that had stopped, and belong to this log, on their way again.
+func (e *Engine) resume(ctx context.Context) error {
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return err
+	}
+	head, err := e.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if m, ok := e.model(c.name); !ok || c.state != stopped || c.version != m.version || !c.belongsTo(head) {
+			continue
+		}
+		if _, err := e.db.Write.ExecContext(ctx, `UPDATE read_model_checkpoints SET state = 'rebuilding', error = ''
+			WHERE name = $1 AND generation = $2 AND state = 'stopped'`, c.name, c.generation); err != nil {
+			return fmt.Errorf("resume %s: %w", c.id(), err)
+		}
+	}
+	return nil
+}
+
+// missing lists the models of which this version's tables neither are live nor have stopped.
+func (e *Engine) missing(ctx context.Context) ([]model, error) {
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return nil, err
+	}
+	var missing []model
+	for _, m := range e.models {
+		if !slices.ContainsFunc(all, func(c checkpoint) bool { return c.name == m.name && c.serving() && c.version == m.version }) {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+// rebuild fills new generations of the models and swaps them in together. One that cannot be filled is given up, and the others
+// go on; its error is among those returned at the end.
+func (e *Engine) rebuild(ctx context.Context, chosen []model, progress func(done, total int64)) error {
+	goal, err := e.begin(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for retry := (backoff{}); ; {
+		done, err := e.rebuildStep(ctx, goal, progress)
+		if done {
+			return errors.Join(append(failures, e.dropRetired(ctx))...)
+		}
+		if err == nil || errors.Is(err, errMoved) {
+			retry.reset()
+			continue
+		}
+		failed, isFold := errors.AsType[*foldError](err)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case isFold && failed.forGood(retry):
+			if err := e.giveUp(ctx, failed); err != nil {
+				return err
+			}
+			delete(goal, failed.follower.id())
+			failures = append(failures, err)
+			retry.reset()
+		case retry.failures+1 >= maxFoldAttempts:
+			return err
+		default:
+			retry.wait(ctx)
+		}
+	}
+}
+
+// giveUp ends the filling of a generation that failed. Beside one that serves it is dropped; where none does it stops, and so does
+// one of an older version, which nobody can read any more.
+func (e *Engine) giveUp(ctx context.Context, failed *foldError) error {
+	err := e.inTx(ctx, func(tx *sql.Tx) error {
+		all, err := readCheckpoints(ctx, tx)
+		if err != nil {
+			return err
+		}
+		stops := failed.follower.checkpoint
+		for _, c := range all {
+			if c.name == stops.name && c.serving() {
+				if err := dropGeneration(ctx, tx, stops); err != nil || c.version == stops.version {
+					return err
+				}
+				stops = c
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = 'stopped', error = $1 WHERE name = $2 AND generation = $3",
+			failed.Error(), stops.name, stops.generation)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("give up %s: %w", failed.follower.id(), err)
+	}
+	e.announce()
+	return nil
+}
+
+// begin finds or makes the generations that a rebuild fills. Half-filled ones of another version or log are dropped.
+func (e *Engine) begin(ctx context.Context, chosen []model) (goal map[string]model, err error) {
+	head, err := e.store.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.dropRetired(ctx); err != nil {
+		return nil, err
+	}
+	goal = map[string]model{}
+	return goal, e.inTx(ctx, func(tx *sql.Tx) error {
+		all, err := readCheckpoints(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range chosen {
+			next := checkpoint{name: m.name, generation: 1, version: m.version, epoch: head.Epoch, state: rebuilding}
+			for _, c := range all {
+				if c.name != m.name {
+					continue
+				}
+				next.generation = max(next.generation, c.generation+1)
+				if c.state == rebuilding && c.version == m.version && c.epoch == head.Epoch {
+					next = c
+				} else if c.state == rebuilding {
+					if err := dropGeneration(ctx, tx, c); err != nil {
+						return err
+					}
+				}
+			}
+			goal[next.id()] = m
+			if err := e.addGeneration(ctx, tx, m, next); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rebuildStep folds one more page into the generations that stand furthest back; once all have caught up, it swaps them in.
+// done tells that there is nothing more to do.
+func (e *Engine) rebuildStep(ctx context.Context, goal map[string]model, progress func(done, total int64)) (done bool, err error) {
+	building, target, err := e.building(ctx, goal)
+	if err != nil || len(building) == 0 {
+		return err == nil, err
+	}
+	group, until := lowest(building)
+	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= eventstore.MaxPageEvents {
+		err := e.swap(ctx, group)
+		if err == nil {
+			progress(group[0].position, group[0].position)
+		}
+		if _, failed := errors.AsType[*foldError](err); !failed {
+			return false, err
+		}
+		// Folded outside of the swap, event by event, the generation stops right before the one at fault.
+	}
+	if until == 0 {
+		until = target
+	}
+	if until <= group[0].position {
+		pause(ctx, waitPoll) // until the live ones have come as far
+		return false, nil
+	}
+	page, err := e.store.ReadAll(ctx, group[0].position, int(min(until-group[0].position, eventstore.MaxPageEvents)))
+	if err != nil {
+		return false, err
+	}
+	if err := e.handle(ctx, group, e.facts(page)); err != nil {
+		return false, err
+	}
+	progress(group[0].position, max(target, group[0].position))
+	return false, nil
+}
+
+// building reads the generations of a rebuild that are not swapped in yet, and where they are to meet the live ones.
+func (e *Engine) building(ctx context.Context, goal map[string]model) (building []follower, target int64, err error) {
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return nil, 0, err
+	}
+	head, err := e.store.Head(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	building, err = buildingOf(all, goal)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, f := range building {
+		if !f.belongsTo(head) {
+			return nil, 0, &eventstore.AheadError{Checkpoint: eventstore.Checkpoint{Epoch: f.epoch, Position: f.position}, Head: head}
+		}
+	}
+	return building, meetingPoint(all, head), nil
+}
+
+// buildingOf finds the generations of a rebuild that are not swapped in yet. One that is gone was given up by another process.
+func buildingOf(all []checkpoint, goal map[string]model) ([]follower, error) {
+	var building []follower
+	found := 0
+	for _, c := range all {
+		m, ok := goal[c.id()]
+		if !ok {
+			continue
+		}
+		found++
+		if c.state == rebuilding {
+			building = append(building, follower{checkpoint: c, model: m})
+		}
+	}
+	if found < len(goal) {
+		return nil, errors.New("the new generation is gone: another process that filled it has given up, or has replaced it since")
+	}
+	return building, nil
+}
+
+// lowest picks the generations that stand furthest back, and where the next ones stand (0: there are no others).
+func lowest(building []follower) (group []follower, until int64) {
+	least := slices.MinFunc(building, func(a, b follower) int { return cmp.Compare(a.position, b.position) }).position
+	for _, f := range building {
+		switch {
+		case f.position == least:
+			group = append(group, f)
+		case until == 0 || f.position < until:
+			until = f.position
+		}
+	}
+	return group, until
+}
+
+// meetingPoint is where a new generation joins the live ones: where they stand, for it is the engine that takes them on from
+// there. Where none is live it is the log's end.
+func meetingPoint(all []checkpoint, head eventstore.Head) int64 {
+	if position := furthest(all, head); position >= 0 {
+		return position
+	}
+	return head.Position
+}
+
+// swap folds the last events into the new generations, while the live ones are kept where they are, and puts the new ones in
+// the places of the old.
+func (e *Engine) swap(ctx context.Context, group []follower) error {
+	var reached int64
+	err := e.inTx(ctx, func(tx *sql.Tx) error {
+		// Whoever follows moves the checkpoints by updates, and so waits here.
+		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = state WHERE state IN ('live', 'stopped')"); err != nil {
+			return fmt.Errorf("hold the live read models: %w", err)
+		}
+		all, err := readCheckpoints(ctx, tx)
+		if err != nil {
+			return err
+		}
+		head, err := e.store.Head(ctx) // after the checkpoints, so that none is ahead of it
+		if err != nil {
+			return err
+		}
+		from := group[0].position
+		reached = meetingPoint(all, head)
+		ours, err := claim(ctx, tx, group, reached)
+		if err != nil {
+			return err
+		}
+		if !ours || reached < from || reached-from > eventstore.MaxPageEvents {
+			return errMoved
+		}
+		if reached > from {
+			page, err := e.store.ReadAll(ctx, from, int(reached-from))
+			if err != nil {
+				return err
+			}
+			if err := foldAll(ctx, tx, group, e.facts(page)); err != nil {
+				return err
+			}
+		}
+		return replace(ctx, tx, group)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range group {
+		group[i].position = reached
+	}
+	e.announce()
+	return nil
+}
+
+// replace makes new generations the live ones.
+func replace(ctx context.Context, tx *sql.Tx, group []follower) error {
+	for _, f := range group {
+		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = 'retired' WHERE name = $1 AND state IN ('live', 'stopped')", f.name); err != nil {
+			return fmt.Errorf("retire %s: %w", f.name, err)
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = 'live' WHERE name = $1 AND generation = $2", f.name, f.generation); err != nil {
+			return fmt.Errorf("make %s live: %w", f.id(), err)
+		}
+	}
+	return nil
+}
+
+// dropRetired drops the generations that were replaced. A query that still reads one ends first, or is asked again.
+func (e *Engine) dropRetired(ctx context.Context) error {
+	all, err := readCheckpoints(ctx, e.db.Read)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.state != retired {
+			continue
+		}
+		if err := e.inTx(ctx, func(tx *sql.Tx) error { return dropGeneration(ctx, tx, c) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropGeneration drops a generation's tables and its checkpoint.
+func dropGeneration(ctx context.Context, tx *sql.Tx, c checkpoint) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM read_model_checkpoints WHERE name = $1 AND generation = $2", c.name, c.generation); err != nil {
+		return fmt.Errorf("drop %s: %w", c.id(), err)
+	}
+	for _, name := range strings.Fields(c.tables) {
+		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+			return fmt.Errorf("drop %s: %w", c.id(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// rights is what decides how much of a client's account a consultancy may use.
+type rights struct {
+	active     bool
+	since      int64
+	plan       domain.Plan
+	inStanding bool
+	granted    int64 // position of the grant; 0: there is none
+	grant      domain.Grant
+}
+
+// rightsColumns are read by fields from the tables of rightsJoins, which add to {access_pairs} c and {access_grants} g.
+const (
+	rightsColumns = `c.active, c.since, p.plan, s.in_standing,
+		COALESCE(g.position, 0), COALESCE(g.permissions, '{}'), COALESCE(g.status, ''), COALESCE(g.expires_at, 0)`
+	rightsJoins = `JOIN {access_plans} p ON p.account_id = c.client_id
+		JOIN {access_standings} s ON s.consultancy_id = c.consultancy_id`
+)
+
+func (r *rights) fields() []any {
+	return []any{
+		&r.active, &r.since, &r.plan, &r.inStanding,
+		&r.granted, asJSON(&r.grant.Permissions), &r.grant.Status, until(&r.grant.ExpiresAt),
+	}
+}
+
+// effective is what the grant permits at a moment: cut to the client's plan, and nothing unless the grant is live and of the
+// engagement that is active, and the consultancy is in standing (invariants 1, 2, 3 and 5).
+func (r rights) effective(now time.Time) domain.Permissions {
+	if !r.active || !r.inStanding || r.granted <= r.since || !r.grant.Live(now) {
+		return domain.Permissions{}
+	}
+	return r.grant.Permissions.Within(r.plan.Sections())
+}
+
+// worksJoins and works tell whether a member m of the consultancy works for the client of the pair c (S8, S9): its owner and
+// administrators do, and of the account managers those who are in charge of the client.
+const (
+	worksJoins = `JOIN {access_members} m ON m.account_id = c.consultancy_id
+		LEFT JOIN {access_managers} w ON w.collaboration_id = c.collaboration_id AND w.user_id = m.user_id`
+	works = `(m.role IN ('owner', 'administrator') OR (m.role = 'account_manager' AND w.assigned AND w.position > c.since))`
+)
+
+// shownTo is what a consultancy's person may use of a client's account now; nothing for anybody else.
+func shownTo(ctx context.Context, v view, viewer Viewer, client uuid.UUID) (domain.Permissions, error) {
+	found, err := collect(ctx, v, `SELECT `+rightsColumns+`
+		FROM {access_pairs} c `+rightsJoins+` `+worksJoins+` LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id
+		WHERE c.consultancy_id = $1 AND c.client_id = $2 AND m.user_id = $3 AND `+works,
+		[]any{viewer.account, client, viewer.user},
+		func(scan func(...any) error) (rights, error) {
+			var r rights
+			err := scan(r.fields()...)
+			return r, err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("query what is shared with the viewer: %w", err)
+	}
+	if len(found) == 0 {
+		return domain.Permissions{}, nil
+	}
+	return found[0].effective(v.now), nil
+}

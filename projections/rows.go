@@ -1,0 +1,284 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of the statements that rows make. SQLite takes expressions up to 1,000 terms deep, and looks each parameter up among all
+// those of its statement: longer ones are slower for each row.
+const (
+	maxStatementParams = 16_384 // parameters of one INSERT at most
+	maxStatementKeys   = 500 // keys that one SELECT or DELETE asks for at most
+)
+
+// mapping says how the rows of a table are kept in Go: R is a row, and K the value of its key.
+type mapping[K comparable, R any] struct {
+	table  table
+	key    func(*R) K     // the key of a row
+	args   func(K) []any  // the values of the key columns
+	fields func(*R) []any // pointers to the row's fields, in the order of the table's columns; see also at and asJSON
+}
+
+// rows are the rows of one table that a fold works on: loaded at once, changed in memory, written back at once.
+type rows[K comparable, R any] struct {
+	mapping[K, R]
+	tx      tx
+	held    map[K]*R // nil: known to be absent, or deleted
+	order   []K      // as first met, so that what is written does not depend on the order of a map
+	changed map[K]bool
+}
+
+// load fetches the rows with the keys, as far as they exist.
+func (m mapping[K, R]) load(ctx context.Context, tx tx, keys []K) (*rows[K, R], error) {
+	r := &rows[K, R]{mapping: m, tx: tx, held: map[K]*R{}, changed: map[K]bool{}}
+	return r, r.load(ctx, keys)
+}
+
+// load fetches more rows. Those held already stay as they are.
+func (r *rows[K, R]) load(ctx context.Context, keys []K) error {
+	var missing []K
+	for _, key := range keys {
+		if _, held := r.held[key]; !held {
+			r.hold(key, nil)
+			missing = append(missing, key)
+		}
+	}
+	for len(missing) > 0 {
+		n := min(len(missing), maxStatementKeys)
+		condition, args := r.keyed(missing[:n])
+		if err := r.find(ctx, condition, args); err != nil {
+			return err
+		}
+		missing = missing[n:]
+	}
+	return nil
+}
+
+// loadBy fetches the rows in which a column has one of the values, for example all grants of some clients. Rows held already
+// stay as they are, so it finds them by what they were when the page began.
+func (r *rows[K, R]) loadBy(ctx context.Context, column string, values []any) error {
+	for len(values) > 0 {
+		n := min(len(values), maxStatementKeys)
+		if err := r.find(ctx, column+" IN ("+placeholders(1, n)+")", values[:n]); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
+}
+
+func (r *rows[K, R]) find(ctx context.Context, condition string, args []any) error {
+	found, err := r.tx.query(ctx, fmt.Sprintf("SELECT %s FROM {%s} WHERE %s ORDER BY %s", strings.Join(r.table.columnNames(), ", "),
+		r.table.name, condition, strings.Join(r.table.columnNames()[:r.table.key], ", ")), args...)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", r.table.name, err)
+	}
+	return scan(found, func(s *sql.Rows) error {
+		row := new(R)
+		if err := s.Scan(r.fields(row)...); err != nil {
+			return fmt.Errorf("load %s: %w", r.table.name, err)
+		}
+		if r.held[r.key(row)] == nil && !r.changed[r.key(row)] {
+			r.hold(r.key(row), row)
+		}
+		return nil
+	})
+}
+
+func (r *rows[K, R]) hold(key K, row *R) {
+	if _, held := r.held[key]; !held {
+		r.order = append(r.order, key)
+	}
+	r.held[key] = row
+}
+
+// get is a row to read; nil when there is none.
+func (r *rows[K, R]) get(key K) *R { return r.held[key] }
+
+// change is a row to change, which is written at save; nil when there is none.
+func (r *rows[K, R]) change(key K) *R {
+	row := r.held[key]
+	if row != nil {
+		r.changed[key] = true
+	}
+	return row
+}
+
+// put adds a row, or replaces the one with its key.
+func (r *rows[K, R]) put(row R) *R {
+	key := r.key(&row)
+	r.hold(key, &row)
+	r.changed[key] = true
+	return &row
+}
+
+// delete removes a row, if there is one.
+func (r *rows[K, R]) delete(key K) {
+	if r.held[key] != nil {
+		r.hold(key, nil)
+		r.changed[key] = true
+	}
+}
+
+// all lists the rows that are held, those loaded first in the order of their keys.
+func (r *rows[K, R]) all() []*R {
+	var all []*R
+	for _, key := range r.order {
+		if row := r.held[key]; row != nil {
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+// save writes what was changed: one DELETE and one INSERT for as many rows as a statement takes.
+func (r *rows[K, R]) save(ctx context.Context) error {
+	var gone, written []K
+	for _, key := range r.order {
+		switch {
+		case !r.changed[key]:
+		case r.held[key] == nil:
+			gone = append(gone, key)
+		default:
+			written = append(written, key)
+		}
+	}
+	for len(gone) > 0 {
+		n := min(len(gone), maxStatementKeys)
+		condition, args := r.keyed(gone[:n])
+		if err := r.tx.exec(ctx, "DELETE FROM {"+r.table.name+"} WHERE "+condition, args...); err != nil {
+			return fmt.Errorf("delete from %s: %w", r.table.name, err)
+		}
+		gone = gone[n:]
+	}
+	for len(written) > 0 {
+		n := min(len(written), maxStatementParams/len(r.table.columns))
+		if err := r.upsert(ctx, written[:n]); err != nil {
+			return fmt.Errorf("write %s: %w", r.table.name, err)
+		}
+		written = written[n:]
+	}
+	clear(r.changed)
+	return nil
+}
+
+func (r *rows[K, R]) upsert(ctx context.Context, keys []K) error {
+	names := r.table.columnNames()
+	var args []any
+	values := make([]string, len(keys))
+	for i, key := range keys {
+		values[i] = "(" + placeholders(len(args)+1, len(names)) + ")"
+		args = append(args, r.fields(r.held[key])...)
+	}
+	action := "NOTHING"
+	if len(names) > r.table.key {
+		updates := make([]string, 0, len(names))
+		for _, name := range names[r.table.key:] {
+			updates = append(updates, name+" = excluded."+name)
+		}
+		action = "UPDATE SET " + strings.Join(updates, ", ")
+	}
+	return r.tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s ON CONFLICT (%s) DO %s", r.table.name, strings.Join(names, ", "),
+		strings.Join(values, ", "), strings.Join(names[:r.table.key], ", "), action), args...)
+}
+
+// keyed is the condition that a row has one of the keys.
+func (r *rows[K, R]) keyed(keys []K) (condition string, args []any) {
+	names := r.table.columnNames()[:r.table.key]
+	for _, key := range keys {
+		args = append(args, r.args(key)...)
+	}
+	if len(names) == 1 {
+		return names[0] + " IN (" + placeholders(1, len(keys)) + ")", args
+	}
+	alternatives := make([]string, len(keys))
+	for i := range keys {
+		terms := make([]string, len(names))
+		for j, name := range names {
+			terms[j] = name + " = $" + strconv.Itoa(i*len(names)+j+1)
+		}
+		alternatives[i] = "(" + strings.Join(terms, " AND ") + ")"
+	}
+	return strings.Join(alternatives, " OR "), args
+}
+
+// placeholders is $first, … for n parameters.
+func placeholders(first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(first+i)
+	}
+	return strings.Join(list, ", ")
+}
+
+// scan hands each row of a result to f and closes the result.
+func scan(result *sql.Rows, f func(*sql.Rows) error) error {
+	for result.Next() {
+		if err := f(result); err != nil {
+			return errors.Join(err, result.Close())
+		}
+	}
+	return errors.Join(result.Err(), result.Close())
+}
+
+// at keeps a time in an integer column: UTC microseconds, 0 for the zero time.
+func at(t *time.Time) any { return (*micros)(t) }
+
+type micros time.Time
+
+// Value is what the column holds.
+func (m micros) Value() (driver.Value, error) { return toMicros(time.Time(m)), nil }
+
+// Scan reads what the column holds.
+func (m *micros) Scan(value any) error {
+	us, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("a time is kept as an integer, not as %T", value)
+	}
+	*m = micros(fromMicros(us))
+	return nil
+}
+
+func toMicros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// asJSON keeps a value, given by a pointer, in a text column.
+func asJSON(pointer any) any { return jsonColumn{pointer} }
+
+type jsonColumn struct{ pointer any }
+
+// Value is what the column holds.
+func (j jsonColumn) Value() (driver.Value, error) {
+	encoded, err := json.Marshal(j.pointer)
+	return string(encoded), err
+}
+
+// Scan reads what the column holds.
+func (j jsonColumn) Scan(value any) error {
+	switch encoded := value.(type) {
+	case string:
+		return json.Unmarshal([]byte(encoded), j.pointer)
+	case []byte:
+		return json.Unmarshal(encoded, j.pointer)
+	}
+	return fmt.Errorf("JSON is kept as text, not as %T", value)
+}

@@ -1,0 +1,181 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// sessionsModel keeps the log of log-ins to clients' accounts (S9). What becomes of a log-in follows at the query, from the clock and
+// the access model.
+func sessionsModel() model {
+	return model{
+		name: "sessions", version: 1,
+		streams: []string{domain.SessionStream},
+		tables:  []table{sessions.table},
+		fold:    foldSessions,
+	}
+}
+
+// sessionRow is a log-in as its events left it.
+type sessionRow struct {
+	sessionID     uuid.UUID
+	collaboration uuid.UUID
+	pair          domain.Pair
+	user          uuid.UUID
+	position      int64
+	grantID       uuid.UUID
+	accessEpoch   int
+	permissions   domain.Permissions
+	purpose       string
+	openedAt      time.Time
+	expiresAt     time.Time
+	closedAt      time.Time          // zero: no end recorded
+	reason        domain.CloseReason // empty: no end recorded
+}
+
+var sessions = mapping[uuid.UUID, sessionRow]{
+	table: table{
+		name: "sessions", key: 1,
+		columns: []column{
+			{"session_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"user_id", text}, {"position", integer},
+			{"grant_id", text}, {"access_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
+			{"closed_at", integer}, {"reason", text},
+		},
+		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position"},
+	},
+	key:  func(r *sessionRow) uuid.UUID { return r.sessionID },
+	args: func(id uuid.UUID) []any { return []any{id} },
+	fields: func(r *sessionRow) []any {
+		return []any{
+			&r.sessionID, &r.collaboration, &r.pair.ConsultancyID, &r.pair.ClientID, &r.user, &r.position,
+			&r.grantID, &r.accessEpoch, asJSON(&r.permissions), &r.purpose, at(&r.openedAt), at(&r.expiresAt),
+			until(&r.closedAt), &r.reason,
+		}
+	},
+}
+
+func foldSessions(ctx context.Context, tx tx, page []Fact) error {
+	var closed []uuid.UUID
+	for _, fact := range page {
+		if e, ok := fact.Event.(domain.ClientAccountClosed); ok {
+			closed = append(closed, e.SessionID)
+		}
+	}
+	held, err := sessions.load(ctx, tx, closed)
+	if err != nil {
+		return err
+	}
+	for _, fact := range page {
+		switch e := fact.Event.(type) {
+		case domain.ClientAccountOpened:
+			held.put(sessionRow{
+				sessionID: e.SessionID, collaboration: e.CollaborationID(), pair: e.Pair, user: e.UserID, position: fact.Position,
+				grantID: e.GrantID, accessEpoch: e.AccessEpoch, permissions: e.Permissions, purpose: e.Purpose,
+				openedAt: fact.At, expiresAt: e.ExpiresAt,
+			})
+		case domain.ClientAccountClosed:
+			session, err := known(held, e.SessionID)
+			if err != nil {
+				return fmt.Errorf("position %d: %w", fact.Position, err)
+			}
+			session.closedAt, session.reason = fact.At, e.Reason
+		}
+	}
+	return held.save(ctx)
+}
+
+// lostAt is when the access behind a session g was lost, whether or not somebody recorded the session's end (invariants 1 and 4):
+// at the next access epoch of the pair, when the consultancy fell out of standing, or when the person ceased to work for the client.
+const lostAt = `(SELECT MIN(l.moment) FROM (
+		SELECT e.began_at AS moment FROM {access_epochs} e WHERE e.collaboration_id = g.collaboration_id AND e.epoch = g.access_epoch + 1
+		UNION ALL SELECT s.changed_at WHERE NOT s.in_standing
+		UNION ALL SELECT CASE WHEN m.role = 'account_manager' AND w.changed_at > m.changed_at THEN w.changed_at ELSE m.changed_at END
+			WHERE NOT COALESCE(` + works + `, FALSE)) l)`
+
+// sessionStatus is the SQL for what has become of a session g that lost its access at lost_at, as of a moment. Whatever came first counts.
+func sessionStatus(now string) string {
+	return `CASE WHEN g.lost_at < g.closed_at AND g.lost_at < g.expires_at THEN 'access_lost' WHEN g.reason <> '' THEN g.reason
+		WHEN g.expires_at <= ` + now + ` THEN 'expired' ELSE 'open' END`
+}
+
+// sessionLine is an item with what its page is made from.
+type sessionLine struct {
+	item     SessionItem
+	position int64
+}
+
+// Sessions answers the log of log-ins, selected as Access is, the newest first. LiveOnly finds those that are open.
+func (e *Engine) Sessions(ctx context.Context, viewer Viewer, q AccessQuery) (page Page[SessionItem], err error) {
+	err = e.read(ctx, func(v view) error {
+		page, err = querySessions(ctx, v, viewer, q)
+		return err
+	})
+	return page, err
+}
+
+// querySessions finds the log-ins, the newest first. LiveOnly finds those that are open.
+func querySessions(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Page[SessionItem], error) {
+	limit, err := q.limit()
+	if err != nil {
+		return Page[SessionItem]{}, err
+	}
+	var args arguments
+	condition, err := q.selection(&args, viewer)
+	if err != nil {
+		return Page[SessionItem]{}, err
+	}
+	if q.User != uuid.Nil {
+		condition += " AND g.user_id = " + args.add(q.User)
+	}
+	now := args.add(v.now.UnixMicro())
+	outcome := "TRUE"
+	if q.LiveOnly {
+		condition += " AND g.expires_at > " + now
+		outcome = sessionStatus(now) + " = 'open'"
+	}
+	lines, err := collect(ctx, v, `SELECT g.session_id, g.consultancy_id, g.client_id, g.user_id, g.grant_id, g.permissions, g.purpose,
+			`+sessionStatus(now)+`, g.opened_at, g.expires_at, g.closed_at, g.lost_at, g.position, a.name, b.name, n.name
+		FROM (SELECT g.*, COALESCE(`+lostAt+`, `+args.add(never)+`) AS lost_at
+			FROM {sessions} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id
+			JOIN {access_standings} s ON s.consultancy_id = g.consultancy_id
+			JOIN {access_members} m ON m.account_id = g.consultancy_id AND m.user_id = g.user_id
+			LEFT JOIN {access_managers} w ON w.collaboration_id = g.collaboration_id AND w.user_id = g.user_id
+			WHERE `+condition+`) g
+		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
+		JOIN {user_names} n ON n.user_id = g.user_id
+		WHERE `+outcome+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args, scanSession)
+	if err != nil {
+		return Page[SessionItem]{}, fmt.Errorf("query sessions: %w", err)
+	}
+	page, err := paged(lines, limit, func(l sessionLine) int64 { return l.position })
+	if err != nil {
+		return Page[SessionItem]{}, err
+	}
+	return pageOf(page, func(l sessionLine) SessionItem { return l.item }), nil
+}
+
+func scanSession(scan func(...any) error) (sessionLine, error) {
+	var (
+		line             sessionLine
+		closedAt, lostAt time.Time
+		item             = &line.item
+	)
+	err := scan(&item.SessionID, &item.ConsultancyID, &item.ClientID, &item.UserID, &item.GrantID, asJSON(&item.Permissions), &item.Purpose,
+		&item.Status, at(&item.OpenedAt), at(&item.ExpiresAt), until(&closedAt), until(&lostAt), &line.position,
+		&item.ConsultancyName, &item.ClientName, &item.UserName)
+	if item.Status != string(domain.SessionOpen) {
+		end := item.ExpiresAt // or what came before it
+		for _, earlier := range []time.Time{closedAt, lostAt} {
+			if !earlier.IsZero() && earlier.Before(end) {
+				end = earlier
+			}
+		}
+		item.ClosedAt = &end
+	}
+	return line, err
+}
