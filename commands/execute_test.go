@@ -20,7 +20,7 @@ import (
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 )
 
-// at puts a scenario's command under an id.
+// under is a scenario's command as a request with an id.
 func (w when) under(id uuid.UUID) Request {
 	return Request{ID: id, Name: w.command, Body: []byte(w.body), Actor: w.actor}
 }

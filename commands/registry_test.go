@@ -36,7 +36,7 @@ func mustDecode(t *testing.T, spec Spec) Command {
 	return command
 }
 
-// accountID and others stand in the bodies of these tests.
+// Two ids that stand in the bodies of these tests.
 const (
 	uuidA = "0192f3c4-0000-7000-8000-000000000001"
 	uuidB = "0192f3c4-0000-7000-8000-000000000002"
