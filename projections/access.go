@@ -381,7 +381,7 @@ func (q AccessQuery) selection(args *arguments, viewer Viewer) (string, error) {
 		return "", err
 	}
 	if q.Client == uuid.Nil && q.Consultancy == uuid.Nil && q.User == uuid.Nil {
-		return "", domain.Invalid("client", "a query names a client, a consultancy or a user")
+		return "", domain.Invalid("client", "must be given, unless consultancy or user is")
 	}
 	condition := "TRUE"
 	if !viewer.MaySee(q.Client, q.Consultancy) { // else every row found is the viewer's, and one index finds them in order
@@ -430,9 +430,8 @@ func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Pag
 	if q.User != uuid.Nil {
 		// Which grants the person may use, and which they have used: both sets are small, and found by indexes.
 		user := args.add(q.User)
-		condition += ` AND g.grant_id IN (SELECT u.grant_id FROM {access_members} m
-				JOIN {access_pairs} c ON c.consultancy_id = m.account_id JOIN {access_grants} u ON u.collaboration_id = c.collaboration_id
-				LEFT JOIN {access_managers} w ON w.collaboration_id = c.collaboration_id AND w.user_id = m.user_id
+		condition += ` AND g.grant_id IN (SELECT u.grant_id
+				FROM {access_pairs} c JOIN {access_grants} u ON u.collaboration_id = c.collaboration_id ` + worksJoins + `
 				WHERE m.user_id = ` + user + ` AND ` + works + `
 			UNION SELECT l.grant_id FROM {sessions} l WHERE l.user_id = ` + user + `)`
 	}
@@ -478,11 +477,11 @@ func scanAccess(scan func(...any) error, now time.Time) (accessLine, error) {
 // addPeople tells who may log in with each grant that is of any use now.
 func addPeople(ctx context.Context, v view, lines []accessLine) error {
 	var args arguments
-	at := map[uuid.UUID]int{} // a pair has one grant in use at most
+	lineOf := map[uuid.UUID]int{} // by collaboration, which has one grant of use at most
 	var pairs []string
 	for i, line := range lines {
 		if len(line.item.Effective) > 0 {
-			at[line.item.CollaborationID] = i
+			lineOf[line.item.CollaborationID] = i
 			pairs = append(pairs, args.add(line.item.CollaborationID))
 		}
 	}
@@ -501,17 +500,8 @@ func addPeople(ctx context.Context, v view, lines []accessLine) error {
 		if err := s.Scan(&pair, &person.UserID, &person.Name, &person.Role); err != nil {
 			return err
 		}
-		people := &lines[at[pair]].item.People
+		people := &lines[lineOf[pair]].item.People
 		*people = append(*people, person)
 		return nil
 	})
-}
-
-// pageOf makes a page of what the items of another page stand for.
-func pageOf[T, U any](page Page[T], item func(T) U) Page[U] {
-	items := make([]U, len(page.Items))
-	for i := range page.Items {
-		items[i] = item(page.Items[i])
-	}
-	return Page[U]{Items: items, Next: page.Next}
 }

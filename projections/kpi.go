@@ -134,21 +134,15 @@ func queryKPIs(ctx context.Context, v view, viewer Viewer, q KPIQuery) (Page[KPI
 	if err != nil {
 		return Page[KPIItem]{}, err
 	}
-	if (q.Consultancy == uuid.Nil) == (q.Client == uuid.Nil) {
-		return Page[KPIItem]{}, domain.Invalid("client", "a query names either a consultancy or a client")
-	}
-	find := findClients
-	if q.Client != uuid.Nil {
-		if err := viewer.mustBeSignedIn(); err != nil {
-			return Page[KPIItem]{}, err
-		}
-		if viewer.MaySee(q.Client) {
-			find = findClientItself
-		}
-	} else if err := viewer.mustBe(q.Consultancy); err != nil {
+	if err := q.check(viewer); err != nil {
 		return Page[KPIItem]{}, err
 	}
-	lines, err := find(ctx, v, viewer, q, limit)
+	var lines []kpiLine
+	if q.Client != uuid.Nil && viewer.MaySee(q.Client) {
+		lines, err = findClientItself(ctx, v, q.Client)
+	} else {
+		lines, err = findClients(ctx, v, viewer, q, limit)
+	}
 	if err != nil {
 		return Page[KPIItem]{}, fmt.Errorf("query KPIs: %w", err)
 	}
@@ -163,9 +157,20 @@ func queryKPIs(ctx context.Context, v view, viewer Viewer, q KPIQuery) (Page[KPI
 	return page, nil
 }
 
+// check refuses a query that is not the viewer's to ask or that makes no sense.
+func (q KPIQuery) check(viewer Viewer) error {
+	if (q.Consultancy == uuid.Nil) == (q.Client == uuid.Nil) {
+		return domain.Invalid("client", "must be given, or else consultancy, and not both")
+	}
+	if q.Client != uuid.Nil {
+		return viewer.mustBeSignedIn()
+	}
+	return viewer.mustBe(q.Consultancy)
+}
+
 // findClientItself finds one client with every section, as its own people see it.
-func findClientItself(ctx context.Context, v view, _ Viewer, q KPIQuery, _ int) ([]kpiLine, error) {
-	return collect(ctx, v, `SELECT account_id, name FROM {account_names} WHERE account_id = $1`, []any{q.Client},
+func findClientItself(ctx context.Context, v view, client uuid.UUID) ([]kpiLine, error) {
+	return collect(ctx, v, `SELECT account_id, name FROM {account_names} WHERE account_id = $1`, []any{client},
 		func(scan func(...any) error) (kpiLine, error) {
 			var line kpiLine
 			err := scan(&line.item.ClientID, &line.item.ClientName)
@@ -221,8 +226,8 @@ func scanKPI(scan func(...any) error, now time.Time) (kpiLine, error) {
 // show gives the item its sections, with nothing counted yet.
 func (i *KPIItem) show(sections []domain.Section) {
 	i.Sections = make([]KPISection, len(sections))
-	for at, section := range sections {
-		i.Sections[at].Section = section
+	for n, section := range sections {
+		i.Sections[n].Section = section
 	}
 }
 
@@ -240,33 +245,26 @@ func addCounts(ctx context.Context, v view, items []KPIItem) error {
 			shown[countKey{items[i].ClientID, items[i].Sections[j].Section}] = &items[i].Sections[j]
 		}
 	}
-	condition := " WHERE client_id IN (" + strings.Join(clients, ", ") + ")"
-	count := func(statement string, args []any, counts func(*KPISection) []any) error {
-		result, err := v.query(ctx, statement, args...)
-		if err != nil {
-			return err
-		}
-		return scan(result, func(s *sql.Rows) error {
-			var key countKey
-			var found KPISection
-			if err := s.Scan(append([]any{&key.client, &key.section}, counts(&found)...)...); err != nil {
-				return err
-			}
-			if section := shown[key]; section != nil {
-				section.Pending += found.Pending
-				section.Completed += found.Completed
-				section.Overdue += found.Overdue
-			}
-			return nil
-		})
-	}
-	if err := count("SELECT client_id, section, pending, completed FROM {kpi_counts}"+condition, args,
-		func(s *KPISection) []any { return []any{&s.Pending, &s.Completed} }); err != nil {
+	condition := "client_id IN (" + strings.Join(clients, ", ") + ")"
+	result, err := v.query(ctx, `SELECT client_id, section, pending, completed, 0 FROM {kpi_counts} WHERE `+condition+`
+		UNION ALL SELECT client_id, section, 0, 0, COUNT(*) FROM {tasks}
+		WHERE `+condition+` AND status = `+args.add(domain.TaskPending)+` AND due_at < `+args.add(v.now.UnixMicro())+`
+		GROUP BY client_id, section`, args...)
+	if err != nil {
 		return err
 	}
-	condition += " AND status = " + args.add(domain.TaskPending) + " AND due_at < " + args.add(v.now.UnixMicro())
-	if err := count("SELECT client_id, section, COUNT(*) FROM {tasks}"+condition+" GROUP BY client_id, section", args,
-		func(s *KPISection) []any { return []any{&s.Overdue} }); err != nil {
+	err = scan(result, func(s *sql.Rows) error {
+		var key countKey
+		var found KPISection
+		err := s.Scan(&key.client, &key.section, &found.Pending, &found.Completed, &found.Overdue)
+		if section := shown[key]; section != nil {
+			section.Pending += found.Pending
+			section.Completed += found.Completed
+			section.Overdue += found.Overdue
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	for i := range items {

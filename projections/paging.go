@@ -52,3 +52,12 @@ func paged[T, K any](items []T, limit int, key func(T) K) (Page[T], error) {
 	}
 	return Page[T]{Items: items[:limit], Next: base64.RawURLEncoding.EncodeToString(encoded)}, nil
 }
+
+// pageOf makes a page of what the items of another page stand for.
+func pageOf[T, U any](page Page[T], item func(T) U) Page[U] {
+	items := make([]U, len(page.Items))
+	for i := range page.Items {
+		items[i] = item(page.Items[i])
+	}
+	return Page[U]{Items: items, Next: page.Next}
+}

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Limits of the statements that rows make. SQLite takes expressions up to 1,000 terms deep, and looks each parameter up among all
-// those of its statement: longer ones are slower for each row.
+// Limits of the statements that rows make. SQLite looks every $N up among those before it, so that long statements cost it
+// more than they save; short ones are also the same text again and again, which Postgres then need not plan anew.
 const (
-	maxStatementParams = 16_384 // parameters of one INSERT at most
-	maxStatementKeys   = 500 // keys that one SELECT or DELETE asks for at most
+	maxStatementParams = 512 // parameters of one INSERT at most
+	maxStatementKeys   = 250 // keys that one SELECT or DELETE asks for at most
 )
 
 // mapping says how the rows of a table are kept in Go: R is a row, and K the value of its key.

@@ -126,7 +126,7 @@ func queryTasks(ctx context.Context, v view, viewer Viewer, q TasksQuery) (Page[
 	case domain.TaskPending, domain.TaskFinished:
 		condition += " AND t.status = " + args.add(q.Status)
 	default:
-		return Page[TaskItem]{}, domain.Invalid("status", "pending or completed")
+		return Page[TaskItem]{}, domain.Invalid("status", "must be pending or completed")
 	}
 	listed := make([]string, len(sections))
 	for i, section := range sections {
@@ -174,11 +174,11 @@ func (q TasksQuery) sections(ctx context.Context, v view, viewer Viewer) ([]doma
 		return nil, err
 	}
 	if q.Client == uuid.Nil {
-		return nil, domain.Invalid("client", "a query names a client")
+		return nil, domain.Invalid("client", "must name the client whose tasks are asked for")
 	}
 	visible := domain.TaskSections()
 	if q.Section != "" && !slices.Contains(visible, q.Section) {
-		return nil, domain.Invalid("section", "one of the sections that have tasks")
+		return nil, domain.Invalid("section", fmt.Sprintf("must be one of %v", visible))
 	}
 	if !viewer.MaySee(q.Client) {
 		shown, err := shownTo(ctx, v, viewer, q.Client)

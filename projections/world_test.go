@@ -111,5 +111,12 @@ func (w *world) fact(kind string, id uuid.UUID, event domain.Event) {
 	w.t.Helper()
 	data, err := json.Marshal(event)
 	require.NoError(w.t, err)
-	w.raise(eventstore.StreamID{Kind: kind, ID: id}, event.EventType(), string(data))
+	stream := eventstore.StreamID{Kind: kind, ID: id}
+	versions, err := w.store.Versions(w.t.Context(), []eventstore.StreamID{stream})
+	require.NoError(w.t, err)
+	_, err = w.store.Append(w.t.Context(), eventstore.Append{
+		CommandID: uuid.New(), Actor: operator.String(), Expect: []eventstore.StreamVersion{{Stream: stream, Version: versions[0]}},
+		Events: []eventstore.NewEvent{{ID: uuid.New(), Stream: stream, Type: event.EventType(), Data: data}},
+	})
+	require.NoError(w.t, err)
 }
