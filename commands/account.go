@@ -33,9 +33,7 @@ type AccountResult struct {
 // Decide opens a stream under a fresh id.
 func (c RegisterAccount) Decide(d *Decision) error {
 	id := d.NewID()
-	if _, err := d.account(id); err != nil {
-		return err
-	}
+	begin[domain.Account](d, domain.AccountStream, id)
 	event, err := domain.Register(d.Actor, domain.AccountRegistered{
 		AccountID: id, Type: c.Type, AccountDetails: c.AccountDetails, Plan: c.Plan, FirmKind: c.FirmKind,
 		Owner: domain.Person{UserID: d.NewID(), Name: c.Owner.Name, Email: c.Owner.Email},
@@ -74,6 +72,16 @@ func (c UpdateAccountDetails) Decide(d *Decision) error {
 	return d.onAccount(c.AccountID, func(a *domain.Account) (domain.Event, error) {
 		return a.UpdateDetails(d.Actor, domain.AccountDetailsUpdated(c))
 	})
+}
+
+// CloseAccount ends an account for good (B).
+type CloseAccount struct {
+	AccountID uuid.UUID `json:"accountId" format:"uuid" doc:"The account"`
+}
+
+// Decide asks the account.
+func (c CloseAccount) Decide(d *Decision) error {
+	return d.onAccount(c.AccountID, func(a *domain.Account) (domain.Event, error) { return a.Close(d.Actor, c.AccountID) })
 }
 
 // RecordSubscription notes what billing knows of an account (S2, S9).
@@ -154,6 +162,19 @@ type AcceptInvitation struct {
 func (c AcceptInvitation) Decide(d *Decision) error {
 	return d.onAccount(c.AccountID, func(a *domain.Account) (domain.Event, error) {
 		return a.AcceptInvitation(d.Actor, d.Now, c.AccountID, c.InvitationID)
+	})
+}
+
+// ExpireInvitation records that an invitation lapsed unanswered (B). Only the clock asks for it.
+type ExpireInvitation struct {
+	AccountID    uuid.UUID `json:"accountId" format:"uuid" doc:"The account"`
+	InvitationID uuid.UUID `json:"invitationId" format:"uuid" doc:"The invitation"`
+}
+
+// Decide asks the account.
+func (c ExpireInvitation) Decide(d *Decision) error {
+	return d.onAccount(c.AccountID, func(a *domain.Account) (domain.Event, error) {
+		return a.ExpireInvitation(d.Actor, d.Now, c.AccountID, c.InvitationID)
 	})
 }
 

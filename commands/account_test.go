@@ -24,6 +24,7 @@ func accountScenarios() []scenario {
 	owner := domain.Person{UserID: fresh(2), Name: anna.Name, Email: anna.Email}
 	update := UpdateAccountDetails{firmID, shopDetails}
 	record := RecordSubscription{firmID, domain.PlanPremium, domain.PastDue}
+	closeIt := CloseAccount{firmID}
 	return []scenario{
 		{"a consultancy", nil, by(billing, newFirm),
 			raises(domain.AccountRegistered{AccountID: fresh(1), Type: domain.Consultancy, AccountDetails: firmDetails, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: owner}).
@@ -45,7 +46,20 @@ func accountScenarios() []scenario {
 		{"a member who acts for another account", firm, by(impostor, update), forbids("not_a_member")},
 		{"a service", firm, by(billing, update), forbids("member_required")},
 		{"the same details", firm, by(firmOwner, UpdateAccountDetails{firmID, firmDetails}), refuses("nothing_changed", "open")},
+		{"after the account was closed", history(firm, firmClosed), by(firmOwner, update), refuses("account_closed", "closed")},
+		{"who is asking comes before the account's state", history(firm, firmClosed), by(firmManager, update), forbids("role_not_sufficient")},
 
+		{"the owner", firm, by(firmOwner, closeIt), raises(firmClosed)},
+		{"a business", shop, by(shopOwner, CloseAccount{shopID}), raises(shopClosed)},
+		{"whatever depends on it", inside, by(firmOwner, closeIt), raises(firmClosed)},
+		{"the new owner", history(firm, domain.OwnershipTransferred{AccountID: firmID, From: firmOwner.UserID, To: firmAdmin.UserID}), by(firmAdmin, closeIt), raises(firmClosed)},
+		{"an unknown account", nil, by(firmOwner, closeIt), misses("account_not_found")},
+		{"an administrator", firm, by(firmAdmin, closeIt), forbids("role_not_sufficient")},
+		{"somebody of another account", firm, by(stranger, closeIt), forbids("not_a_member")},
+		{"a service", firm, by(operator, closeIt), forbids("member_required")},
+		{"twice", history(firm, firmClosed), by(firmOwner, closeIt), refuses("account_closed", "closed")},
+
+		{"of an account that was closed", history(firm, firmClosed), by(billing, RecordSubscription{firmID, domain.PlanBasic, domain.Cancelled}), raises(domain.SubscriptionRecorded{AccountID: firmID, Plan: domain.PlanBasic, Status: domain.Cancelled})},
 		{"billing", firm, by(billing, record), raises(domain.SubscriptionRecorded{AccountID: firmID, Plan: domain.PlanPremium, Status: domain.PastDue})},
 		{"the same once more", history(firm, subscribed(firmOwner, domain.PlanPremium)), by(billing, RecordSubscription{firmID, domain.PlanPremium, domain.Current}), raises(subscribed(firmOwner, domain.PlanPremium))},
 		{"an unknown account, whoever asks", nil, by(firmOwner, record), misses("account_not_found")},
@@ -92,6 +106,10 @@ func memberScenarios() []scenario {
 	noraIsIn := domain.MemberJoined{AccountID: firmID, InvitationID: id(33), Member: inviteAnew.Member, Role: domain.RoleAdministrator}
 	resent := domain.InvitationResent{AccountID: firmID, InvitationID: id(31), ExpiresAt: noon.Add(7 * 24 * time.Hour)}
 	noraJoins := domain.MemberJoined{AccountID: firmID, InvitationID: id(31), Member: invitedNora.Member, Role: domain.RoleAccountManager}
+	lapse := ExpireInvitation{firmID, id(31)}
+	lapseOf := func(e domain.MemberInvited) domain.Event {
+		return domain.InvitationExpired{AccountID: firmID, InvitationID: e.InvitationID, ExpiredAt: e.ExpiresAt}
+	}
 	resend, revoke, accept := ResendInvitation{firmID, id(31)}, RevokeInvitation{firmID, id(31)}, AcceptInvitation{firmID, id(31)}
 	intoOwnRole := domain.MemberInvited{AccountID: shopID, InvitationID: id(31), Member: domain.Person{UserID: id(32), Name: nora.Name, Email: nora.Email}, Role: ownRole, ExpiresAt: invitationEnd}
 	promote := ChangeMemberRole{firmID, firmManager.UserID, domain.RoleAdministrator}
@@ -102,6 +120,8 @@ func memberScenarios() []scenario {
 		{"anew after the invitation lapsed", history(firm, lapsed), by(firmOwner, invite), invited(firmID, domain.RoleAccountManager)},
 		{"anew after the person left", history(firm, invitedNora, noraJoins, domain.MemberRemoved{AccountID: firmID, UserID: newcomer.UserID}), by(firmOwner, invite), invited(firmID, domain.RoleAccountManager)},
 		{"an unknown account", nil, by(firmOwner, invite), misses("account_not_found")},
+		{"into an account that was closed", history(firm, firmClosed), by(firmOwner, invite), refuses("account_closed", "closed")},
+		{"anew after the lapse was recorded", history(firm, lapsed, lapseOf(lapsed)), by(firmOwner, invite), invited(firmID, domain.RoleAccountManager)},
 		{"an account manager invites", firm, by(firmManager, invite), forbids("role_not_sufficient")},
 		{"somebody of another account", firm, by(stranger, invite), forbids("not_a_member")},
 		{"a service", firm, by(billing, invite), forbids("member_required")},
@@ -117,6 +137,7 @@ func memberScenarios() []scenario {
 
 		{"a new term", history(firm, invitedNora), by(firmAdmin, resend), raises(resent)},
 		{"a new term for one that lapsed", history(firm, lapsed), by(firmAdmin, resend), raises(resent)},
+		{"a new term for one whose lapse was recorded", history(firm, lapsed, lapseOf(lapsed)), by(firmAdmin, resend), raises(resent)},
 		{"an unknown account", nil, by(firmOwner, resend), misses("account_not_found")},
 		{"an unknown invitation", firm, by(stranger, resend), misses("invitation_not_found")},
 		{"one that was accepted", history(firm, invitedNora, noraJoins), by(firmOwner, resend), misses("invitation_not_found")},
@@ -139,9 +160,23 @@ func memberScenarios() []scenario {
 		{"the owner for them", history(firm, invitedNora), by(firmOwner, accept), forbids("not_the_invited")},
 		{"the person, acting for another account", history(firm, invitedNora), by(domain.User(otherShopID, newcomer.UserID), accept), forbids("not_the_invited")},
 		{"a service", history(firm, invitedNora), by(billing, accept), forbids("not_the_invited")},
+		{"one whose lapse was recorded, sent again", history(firm, lapsed, lapseOf(lapsed), resent), by(newcomer, accept), raises(noraJoins)},
+		{"one whose lapse was recorded", history(firm, lapsed, lapseOf(lapsed)), by(newcomer, accept), refuses("invitation_expired", "expired")},
+		{"into an account that was closed", history(firm, invitedNora, firmClosed), by(newcomer, accept), refuses("account_closed", "closed")},
 		{"when it has lapsed", history(firm, invitedNora), by(newcomer, accept).at(invitationEnd), refuses("invitation_expired", "expired")},
 		{"the person is in by another invitation", history(firm, invitedNora, inviteAnew, noraIsIn), by(newcomer, accept), refuses("already_member", "administrator")},
 		{"into a role of its own after a downgrade", history(shop, roleExists, intoOwnRole, subscribed(shopOwner, domain.PlanBasic)), by(domain.User(shopID, id(32)), AcceptInvitation{shopID, id(31)}), refuses("plan_without_custom_roles", "basic")},
+
+		{"at its end", history(firm, invitedNora), by(clock, lapse).at(invitationEnd), raises(lapseOf(invitedNora))},
+		{"long after its end, of an account that was closed", history(firm, invitedNora, firmClosed), by(clock, lapse).at(invitationEnd.AddDate(1, 0, 0)), raises(lapseOf(invitedNora))},
+		{"the second lapse of one that was sent again", history(firm, lapsed, lapseOf(lapsed), domain.InvitationResent{AccountID: firmID, InvitationID: id(31), ExpiresAt: invitationEnd}), by(clock, lapse).at(invitationEnd), raises(lapseOf(invitedNora))},
+		{"an unknown account", nil, by(clock, lapse), misses("account_not_found")},
+		{"one that was accepted", history(firm, invitedNora, noraJoins), by(clock, lapse), misses("invitation_not_found")},
+		{"one that was revoked", history(firm, invitedNora, domain.InvitationRevoked{AccountID: firmID, InvitationID: id(31)}), by(clock, lapse), misses("invitation_not_found")},
+		{"the owner", history(firm, lapsed), by(firmOwner, lapse), forbids("system_required")},
+		{"a service", history(firm, lapsed), by(operator, lapse), forbids("system_required")},
+		{"a microsecond before its end", history(firm, invitedNora), by(clock, lapse).at(invitationEnd.Add(-time.Microsecond)), refuses("not_due", "invited")},
+		{"twice", history(firm, lapsed, lapseOf(lapsed)), by(clock, lapse), refuses("invitation_expired", "expired")},
 
 		{"an administrator promotes", firm, by(firmAdmin, promote), raises(domain.MemberRoleChanged{AccountID: firmID, UserID: firmManager.UserID, Role: domain.RoleAdministrator})},
 		{"an administrator steps back", firm, by(firmAdmin, ChangeMemberRole{firmID, firmAdmin.UserID, domain.RoleAccountManager}), raises(domain.MemberRoleChanged{AccountID: firmID, UserID: firmAdmin.UserID, Role: domain.RoleAccountManager})},
@@ -161,6 +196,7 @@ func memberScenarios() []scenario {
 		{"who was removed before", history(firm, domain.MemberRemoved{AccountID: firmID, UserID: firmManager.UserID}), by(firmOwner, RemoveMember{firmID, firmManager.UserID}), misses("member_not_found")},
 		{"an account manager removes another", firm, by(firmManager, RemoveMember{firmID, firmSpare.UserID}), forbids("role_not_sufficient")},
 		{"the person, acting for another account", firm, by(domain.User(otherShopID, firmManager.UserID), RemoveMember{firmID, firmManager.UserID}), forbids("not_a_member")},
+		{"a member leaves an account that was closed", history(firm, firmClosed), by(firmManager, RemoveMember{firmID, firmManager.UserID}), refuses("account_closed", "closed")},
 		{"the owner", firm, by(firmAdmin, RemoveMember{firmID, firmOwner.UserID}), refuses("owner_stays", "owner")},
 		{"the owner leaves", firm, by(firmOwner, RemoveMember{firmID, firmOwner.UserID}), refuses("owner_stays", "owner")},
 

@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
@@ -94,6 +92,14 @@ func (c WithdrawRequest) Decide(d *Decision) error {
 	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Withdraw(d.Actor, d.Now) })
 }
 
+// ExpireRequest records that a request lapsed unanswered (B). Only the clock asks for it.
+type ExpireRequest struct{ PairFields }
+
+// Decide asks the pair.
+func (c ExpireRequest) Decide(d *Decision) error {
+	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.ExpireRequest(d.Actor, d.Now) })
+}
+
 // BlockClient keeps a client from writing and asking (H).
 type BlockClient struct{ PairFields }
 
@@ -108,78 +114,6 @@ type UnblockClient struct{ PairFields }
 // Decide asks the pair.
 func (c UnblockClient) Decide(d *Decision) error {
 	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.Unblock(d.Actor) })
-}
-
-// RequestAccess tells the client which access the consultancy needs (S6).
-type RequestAccess struct {
-	PairFields
-	SuggestedRole domain.Role `json:"suggestedRole" pattern:"^[a-z0-9_-]{1,64}$" patternDescription:"a role" doc:"A predefined role, or the id of a custom one"`
-	Purpose       string      `json:"purpose" minLength:"1" maxLength:"1000" doc:"What the access is for"`
-}
-
-// Decide asks the pair.
-func (c RequestAccess) Decide(d *Decision) error {
-	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
-		return g.RequestAccess(d.Actor, d.Now, c.SuggestedRole, c.Purpose)
-	})
-}
-
-// GrantTerms are the role and the end of a grant.
-type GrantTerms struct {
-	RoleID    domain.Role `json:"roleId" pattern:"^[a-z0-9_-]{1,64}$" patternDescription:"a role" doc:"A predefined role, or the id of a custom one"`
-	ExpiresAt *time.Time  `json:"expiresAt,omitempty" doc:"When the grant ends; without it, it holds until it is revoked"`
-}
-
-// until is the end in the log's precision; zero when there is none.
-func (t GrantTerms) until() time.Time {
-	if t.ExpiresAt == nil {
-		return time.Time{}
-	}
-	return t.ExpiresAt.UTC().Truncate(time.Microsecond)
-}
-
-// GrantAccess lets the consultancy into the client's account (S6).
-type GrantAccess struct {
-	PairFields
-	GrantTerms
-}
-
-// GrantResult names what GrantAccess created.
-type GrantResult struct {
-	GrantID uuid.UUID `json:"grantId"`
-}
-
-// Decide asks the pair.
-func (c GrantAccess) Decide(d *Decision) error {
-	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
-		return g.GrantAccess(d.Actor, d.Now, d.NewID(), c.RoleID, c.until())
-	})
-}
-
-func granted(_ *Executor, _ GrantAccess, events []domain.Event) (GrantResult, error) {
-	e, err := only[domain.AccessGranted](events)
-	return GrantResult{GrantID: e.GrantID}, err
-}
-
-// ChangeAccess gives the live grant another role or end (S6).
-type ChangeAccess struct {
-	PairFields
-	GrantTerms
-}
-
-// Decide asks the pair.
-func (c ChangeAccess) Decide(d *Decision) error {
-	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) {
-		return g.ChangeAccess(d.Actor, d.Now, c.RoleID, c.until())
-	})
-}
-
-// RevokeAccess takes the access away; the collaboration stays active (H).
-type RevokeAccess struct{ PairFields }
-
-// Decide asks the pair.
-func (c RevokeAccess) Decide(d *Decision) error {
-	return d.onPair(c.pair(), func(g domain.Engagement) ([]domain.Event, error) { return g.RevokeAccess(d.Actor, d.Now) })
 }
 
 // ConfigureKPINotifications is the actor's choice of the KPIs to be told of (S7).

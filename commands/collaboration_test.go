@@ -11,7 +11,6 @@ import (
 
 func TestConversationCommands(t *testing.T)   { run(t, conversationScenarios()) }
 func TestRequestCommands(t *testing.T)        { run(t, requestScenarios()) }
-func TestAccessCommands(t *testing.T)         { run(t, accessScenarios()) }
 func TestResponsibilityCommands(t *testing.T) { run(t, responsibilityScenarios()) }
 func TestEndCommand(t *testing.T)             { run(t, endScenarios()) }
 
@@ -52,6 +51,11 @@ func conversationScenarios() []scenario {
 		{"a stranger", enquiry, by(stranger, send), forbids("not_a_member")},
 		{"a service", enquiry, by(billing, send), forbids("member_required")},
 		{"a blocked client", history(enquiry, block), by(shopOwner, send), refuses("client_blocked", "blocked")},
+		{"to a consultancy that has taken its profile off", history(market, domain.ProfileUnlisted{ConsultancyID: firmID}), by(shopOwner, send), refuses("consultancy_not_listed", "unlisted")},
+		{"to a consultancy that has closed its account", history(enquiry, firmClosed), by(shopOwner, send), refuses("account_closed", "closed")},
+		{"in an active collaboration, to a consultancy that has closed its account", history(active, firmClosed), by(shopOwner, send), refuses("account_closed", "closed")},
+		{"to a client that has closed its account", history(enquiry, shopClosed), by(firmOwner, send), refuses("account_closed", "closed")},
+		{"a client that has closed its account", history(active, shopClosed), by(shopOwner, send), refuses("account_closed", "closed")},
 		{"to a consultancy that is no partner", history(shop, firm), by(shopOwner, send), refuses("partnership_not_in_standing", "")},
 		{"to a consultancy without a published profile", history(shop, inReview), by(shopOwner, send), refuses("consultancy_not_listed", "unlisted")},
 
@@ -78,6 +82,7 @@ func asked(engagement int, before ...domain.Event) then {
 func requestScenarios() []scenario {
 	ask := RequestCollaboration{theirs, "Please keep our books."}
 	accept, decline, withdraw := AcceptCollaboration{theirs}, DeclineCollaboration{theirs, domain.DeclinedNoCapacity}, WithdrawRequest{theirs}
+	lapse := ExpireRequest{theirs}
 	blocks, unblocks := BlockClient{theirs}, UnblockClient{theirs}
 	lastMoment := requestEnd.Add(-time.Microsecond)
 	lateAsk := func(engagement int) then {
@@ -106,7 +111,10 @@ func requestScenarios() []scenario {
 		{"in the request's last microsecond", pending, by(shopOwner, ask).at(lastMoment), refuses("already_pending", "pending")},
 		{"the collaboration is active", active, by(shopOwner, ask), refuses("already_active", "active")},
 		{"a blocked client", history(enquiry, block), by(shopOwner, ask), refuses("client_blocked", "blocked")},
-		{"a consultancy that lost its standing", history(market, notInStanding), by(shopOwner, ask), refuses("partnership_not_in_standing", "rejected")},
+		{"a consultancy that has closed its account", history(market, firmClosed), by(shopOwner, ask), refuses("account_closed", "closed")},
+		{"a consultancy that has taken its profile off", history(market, domain.ProfileUnlisted{ConsultancyID: firmID}), by(shopOwner, ask), refuses("consultancy_not_listed", "unlisted")},
+		{"a terminated partnership", history(market, terminated), by(shopOwner, ask), refuses("partnership_not_in_standing", "terminated")},
+		{"a consultancy that lost its standing", history(market, notInStanding), by(shopOwner, ask), refuses("partnership_not_in_standing", "suspended")},
 		{"a consultancy without a published profile", history(shop, inReview), by(shopOwner, ask), refuses("consultancy_not_listed", "unlisted")},
 
 		{"the owner", pending, by(firmOwner, accept), raises(accepted)},
@@ -126,7 +134,8 @@ func requestScenarios() []scenario {
 		{"lost to expire", history(pending, expired), by(firmOwner, accept), refuses("not_pending", "expired")},
 		{"lost to the clock, unrecorded", pending, by(firmOwner, accept).at(requestEnd), refuses("not_pending", "expired")},
 		{"after the collaboration ended", ended, by(firmOwner, accept), refuses("not_pending", "ended")},
-		{"a partnership that lost its standing", history(pending, notInStanding), by(firmOwner, accept), refuses("partnership_not_in_standing", "rejected")},
+		{"a client that has closed its account", history(pending, shopClosed), by(firmOwner, accept), refuses("account_closed", "closed")},
+		{"a partnership that lost its standing", history(pending, notInStanding), by(firmOwner, accept), refuses("partnership_not_in_standing", "suspended")},
 
 		{"an administrator", pending, by(firmAdmin, decline), raises(declined)},
 		{"also without standing", history(pending, notInStanding), by(firmOwner, decline), raises(declined)},
@@ -145,6 +154,20 @@ func requestScenarios() []scenario {
 		{"lost to block", history(pending, blockedIt, block), by(shopOwner, withdraw), refuses("not_pending", "blocked")},
 		{"lost to the clock", pending, by(shopOwner, withdraw).at(requestEnd), refuses("not_pending", "expired")},
 
+		{"at its end", pending, by(clock, lapse).at(requestEnd), raises(expired)},
+		{"of a client that has closed its account", history(pending, shopClosed), by(clock, lapse).at(requestEnd.AddDate(1, 0, 0)), raises(expired)},
+		{"an unknown consultancy", shop, by(clock, lapse), misses("consultancy_not_found")},
+		{"a pair without history", market, by(clock, lapse), misses("collaboration_not_found")},
+		{"the client", pending, by(shopOwner, lapse).at(requestEnd), forbids("system_required")},
+		{"a service", pending, by(operator, lapse).at(requestEnd), forbids("system_required")},
+		{"a microsecond before its end", pending, by(clock, lapse).at(lastMoment), refuses("not_due", "pending")},
+		{"an enquiry is no request", enquiry, by(clock, lapse), refuses("not_pending", "enquiry")},
+		{"lost to accept", active, by(clock, lapse).at(requestEnd), refuses("not_pending", "active")},
+		{"lost to withdraw", history(pending, withdrawn), by(clock, lapse).at(requestEnd), refuses("not_pending", "withdrawn")},
+		{"lost to block", history(pending, blockedIt, block), by(clock, lapse).at(requestEnd), refuses("not_pending", "blocked")},
+		{"twice", history(pending, expired), by(clock, lapse).at(requestEnd), refuses("not_pending", "expired")},
+		{"after the collaboration ended", ended, by(clock, lapse), refuses("not_pending", "ended")},
+
 		{"an enquiry", enquiry, by(firmAdmin, blocks), raises(block)},
 		{"declines a pending request with it", pending, by(firmOwner, blocks), raises(blockedIt, block)},
 		{"records a lapsed request with it", pending, by(firmOwner, blocks).at(requestEnd), raises(expired, block)},
@@ -160,103 +183,6 @@ func requestScenarios() []scenario {
 		{"an account manager", history(enquiry, block), by(firmManager, unblocks), forbids("role_not_sufficient")},
 		{"the client", history(enquiry, block), by(shopOwner, unblocks), forbids("not_a_member")},
 		{"who is not blocked", enquiry, by(firmOwner, unblocks), refuses("not_blocked", "enquiry")},
-	}
-}
-
-func accessScenarios() []scenario {
-	wish := RequestAccess{theirs, domain.RoleFinance, "Monthly closing"}
-	grant := func(role domain.Role, end *time.Time) GrantAccess { return GrantAccess{theirs, GrantTerms{role, end}} }
-	change := func(role domain.Role, end *time.Time) ChangeAccess {
-		return ChangeAccess{theirs, GrantTerms{role, end}}
-	}
-	grants := func(e domain.AccessGranted, before ...domain.Event) then {
-		e.GrantID = fresh(1)
-		return raises(history(before, e)...).and(GrantResult{GrantID: fresh(1)})
-	}
-	changes := func(role domain.Role, version int, may domain.Permissions, epoch int, end time.Time) then {
-		return raises(domain.AccessChanged{Pair: firmAndShop, GrantID: grantID, RoleID: role, RoleVersion: version, Permissions: may, AccessEpoch: epoch, ExpiresAt: end})
-	}
-	next := func(epoch int) domain.AccessGranted {
-		e := financeGrant
-		e.AccessEpoch = epoch
-		return e
-	}
-	ownGrant := domain.AccessGranted{Pair: firmAndShop, RoleID: ownRole, RoleVersion: 1, Permissions: ownMay, AccessEpoch: 1}
-	heldOwn := ownGrant
-	heldOwn.GrantID = grantID
-	narrowed := domain.RoleUpdated{AccountID: shopID, CustomRole: domain.CustomRole{RoleID: ownRole, Name: "Month end", Permissions: domain.Permissions{domain.Journal: domain.Read}, Version: 2}}
-	revoked := domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2}
-	expiredGrant := domain.AccessExpired{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2, ExpiredAt: noon}
-	inAYear, now, tooFar, farthest := noon.AddDate(1, 0, 0), noon, noon.Add(domain.MaxGrantLasts+time.Microsecond), noon.Add(domain.MaxGrantLasts)
-	second := history(ended, request(2), domain.CollaborationAccepted{Pair: firmAndShop, Engagement: 2})
-	return []scenario{
-		{"the consultancy's owner", active, by(firmOwner, wish), raises(domain.AccessRequested{Pair: firmAndShop, SuggestedRole: domain.RoleFinance, Purpose: "Monthly closing"})},
-		{"an assigned account manager, for another role", inside, by(firmManager, RequestAccess{theirs, domain.RoleHR, "Payroll"}), raises(domain.AccessRequested{Pair: firmAndShop, SuggestedRole: domain.RoleHR, Purpose: "Payroll"})},
-		{"a pair without history", market, by(firmOwner, wish), misses("collaboration_not_found")},
-		{"an account manager without assignment", active, by(firmManager, wish), forbids("not_assigned")},
-		{"the client", active, by(shopOwner, wish), forbids("not_a_member")},
-		{"before the request is accepted", pending, by(firmOwner, wish), refuses("collaboration_not_active", "pending")},
-		{"the owner's role", active, by(firmOwner, RequestAccess{theirs, domain.RoleOwner, "p"}), refuses("owner_never_granted", "owner")},
-		{"a role that the client lacks", active, by(firmOwner, RequestAccess{theirs, ownRole, "p"}), refuses("role_unknown", string(ownRole))},
-		{"a role of which the plan includes a part", history(active, subscribed(shopOwner, domain.PlanAdvanced)), by(firmOwner, RequestAccess{theirs, "hr", "p"}), raises(domain.AccessRequested{Pair: firmAndShop, SuggestedRole: domain.RoleHR, Purpose: "p"})},
-		{"a role of which the smallest plan includes nothing", history(active, subscribed(shopOwner, domain.PlanFree)), by(firmOwner, RequestAccess{theirs, "hr", "p"}), refuses("role_not_in_plan", "free")},
-
-		{"the client's owner", active, by(shopOwner, grant(domain.RoleFinance, nil)), grants(financeGrant)},
-		{"the client's administrator, with an end", active, by(shopAdmin, grant(domain.RoleFinance, &inAYear)), grants(until(inAYear))},
-		{"with the latest end", active, by(shopAdmin, grant(domain.RoleFinance, &farthest)), grants(until(farthest))},
-		{"a role of the client's own", history(active, roleExists), by(shopOwner, grant(ownRole, nil)), grants(ownGrant)},
-		{"again after it was revoked", history(inside, revoked), by(shopOwner, grant(domain.RoleFinance, nil)), grants(next(3))},
-		{"again after it expired", history(active, until(noon), expiredGrant), by(shopOwner, grant(domain.RoleFinance, nil)), grants(next(3))},
-		{"when the one before has ended unrecorded", history(active, until(noon)), by(shopOwner, grant(domain.RoleFinance, nil)), grants(next(3), expiredGrant)},
-		{"in a new engagement", second, by(shopOwner, grant(domain.RoleFinance, nil)), grants(next(2))},
-		{"a pair without history", market, by(shopOwner, grant(domain.RoleFinance, nil)), misses("collaboration_not_found")},
-		{"an unknown client", listedFirm, by(shopOwner, grant(domain.RoleFinance, nil)), misses("client_not_found")},
-		{"a client's user", active, by(shopFinance, grant(domain.RoleFinance, nil)), forbids("role_not_sufficient")},
-		{"only the client widens access", active, by(firmOwner, grant(domain.RoleFinance, nil)), forbids("not_a_member")},
-		{"a service", active, by(operator, grant(domain.RoleFinance, nil)), forbids("member_required")},
-		{"before the request is accepted", pending, by(shopOwner, grant(domain.RoleFinance, nil)), refuses("collaboration_not_active", "pending")},
-		{"after the collaboration ended", ended, by(shopOwner, grant(domain.RoleFinance, nil)), refuses("collaboration_not_active", "ended")},
-		{"a partnership that lost its standing", history(active, notInStanding), by(shopOwner, grant(domain.RoleFinance, nil)), refuses("partnership_not_in_standing", "rejected")},
-		{"a second role", inside, by(shopOwner, grant(domain.RoleSales, nil)), refuses("grant_exists", "granted")},
-		{"the owner's role", active, by(shopOwner, grant(domain.RoleOwner, nil)), refuses("owner_never_granted", "owner")},
-		{"a consultancy's role", active, by(shopOwner, grant(domain.RoleAccountManager, nil)), refuses("role_unknown", "account_manager")},
-		{"a role of its own after a downgrade", history(active, roleExists, subscribed(shopOwner, domain.PlanStandard)), by(shopOwner, grant(ownRole, nil)), refuses("plan_without_custom_roles", "standard")},
-		{"a role of which the plan includes a part", history(active, subscribed(shopOwner, domain.PlanStandard)), by(shopOwner, grant(domain.RoleInventory, nil)), grants(domain.AccessGranted{Pair: firmAndShop, RoleID: domain.RoleInventory, RoleVersion: 1, Permissions: domain.Permissions{domain.Inventory: domain.Edit, domain.Contacts: domain.Edit}, AccessEpoch: 1})},
-		{"a role of which the smallest plan includes nothing", history(active, subscribed(shopOwner, domain.PlanFree)), by(shopOwner, grant(domain.RoleCRM, nil)), refuses("role_not_in_plan", "free")},
-		{"an end that is now", active, by(shopOwner, grant(domain.RoleFinance, &now)), refuses("expiry_in_the_past", "")},
-		{"an end too far away", active, by(shopOwner, grant(domain.RoleFinance, &tooFar)), refuses("expiry_too_far", "")},
-
-		{"another role", inside, by(shopOwner, change(domain.RoleSales, nil)), changes(domain.RoleSales, 1, salesMay, 2, time.Time{})},
-		{"another end", inside, by(shopAdmin, change(domain.RoleFinance, &inAYear)), changes(domain.RoleFinance, 1, financeMay, 2, inAYear)},
-		{"no end any more", history(active, until(inAYear)), by(shopAdmin, change(domain.RoleFinance, nil)), changes(domain.RoleFinance, 1, financeMay, 2, time.Time{})},
-		{"consent to a newer version of the same role", history(active, roleExists, heldOwn, narrowed), by(shopOwner, change(ownRole, nil)), changes(ownRole, 2, domain.Permissions{domain.Journal: domain.Read}, 2, time.Time{})},
-		{"a pair without history", market, by(shopOwner, change(domain.RoleSales, nil)), misses("collaboration_not_found")},
-		{"a client's user", inside, by(shopFinance, change(domain.RoleSales, nil)), forbids("role_not_sufficient")},
-		{"only the client may change it", inside, by(firmOwner, change(domain.RoleSales, nil)), forbids("not_a_member")},
-		{"after the collaboration ended", ended, by(shopOwner, change(domain.RoleSales, nil)), refuses("collaboration_not_active", "ended")},
-		{"without a grant", active, by(shopOwner, change(domain.RoleSales, nil)), refuses("no_live_grant", "none")},
-		{"after it was revoked", history(inside, revoked), by(shopOwner, change(domain.RoleSales, nil)), refuses("no_live_grant", "revoked")},
-		{"at its end", history(active, until(noon)), by(shopOwner, change(domain.RoleFinance, &inAYear)), refuses("no_live_grant", "expired")},
-		{"the owner's role", inside, by(shopOwner, change(domain.RoleOwner, nil)), refuses("owner_never_granted", "owner")},
-		{"a role that the client lacks", inside, by(shopOwner, change(ownRole, nil)), refuses("role_unknown", string(ownRole))},
-		{"a role of its own after a downgrade", history(inside, roleExists, subscribed(shopOwner, domain.PlanBasic)), by(shopOwner, change(ownRole, nil)), refuses("plan_without_custom_roles", "basic")},
-		{"a role of which the plan includes nothing", history(inside, subscribed(shopOwner, domain.PlanFree)), by(shopOwner, change(domain.RoleHR, nil)), refuses("role_not_in_plan", "free")},
-		{"an end in the past", inside, by(shopOwner, change(domain.RoleFinance, &morning)), refuses("expiry_in_the_past", "")},
-		{"an end too far away", inside, by(shopOwner, change(domain.RoleFinance, &tooFar)), refuses("expiry_too_far", "")},
-		{"to what it is", inside, by(shopOwner, change(domain.RoleFinance, nil)), refuses("nothing_changed", "granted")},
-
-		{"the client", inside, by(shopAdmin, RevokeAccess{theirs}), raises(revoked)},
-		{"the consultancy may narrow access too", inside, by(firmAdmin, RevokeAccess{theirs}), raises(revoked)},
-		{"without standing", history(inside, notInStanding), by(shopOwner, RevokeAccess{theirs}), raises(revoked)},
-		{"a pair without history", market, by(shopOwner, RevokeAccess{theirs}), misses("collaboration_not_found")},
-		{"an account manager", inside, by(firmManager, RevokeAccess{theirs}), forbids("role_not_sufficient")},
-		{"a client's user", inside, by(shopFinance, RevokeAccess{theirs}), forbids("role_not_sufficient")},
-		{"a stranger", inside, by(stranger, RevokeAccess{theirs}), forbids("not_a_member")},
-		{"a service", inside, by(billing, RevokeAccess{theirs}), forbids("member_required")},
-		{"after the collaboration ended", ended, by(shopOwner, RevokeAccess{theirs}), refuses("collaboration_not_active", "ended")},
-		{"without a grant", active, by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "none")},
-		{"twice", history(inside, revoked), by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "revoked")},
-		{"at its end", history(active, until(noon)), by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "expired")},
 	}
 }
 
@@ -292,6 +218,7 @@ func responsibilityScenarios() []scenario {
 		{"an account manager without assignment", inside, by(firmSpare, watch(domain.Sales)), forbids("not_assigned")},
 		{"the client", active, by(shopOwner, watch(domain.Sales)), forbids("not_a_member")},
 		{"a service", active, by(billing, watch(domain.Sales)), forbids("member_required")},
+		{"of a client that has closed its account", history(active, shopClosed), by(firmOwner, watch(domain.Sales)), refuses("account_closed", "closed")},
 		{"after the collaboration ended", ended, by(firmOwner, watch(domain.Sales)), refuses("collaboration_not_active", "ended")},
 
 		{"several people at once", active, by(firmAdmin, assign(firmSpare, firmOwner, firmManager)), raises(assigned(firmOwner), assigned(firmManager), assigned(firmSpare))},
@@ -306,6 +233,7 @@ func responsibilityScenarios() []scenario {
 		{"an account manager", active, by(firmManager, assign(firmManager)), forbids("role_not_sufficient")},
 		{"the client", active, by(shopOwner, assign(firmManager)), forbids("not_a_member")},
 		{"before the request is accepted", pending, by(firmOwner, assign(firmManager)), refuses("collaboration_not_active", "pending")},
+		{"for a client that has closed its account", history(active, shopClosed), by(firmOwner, assign(firmManager)), refuses("account_closed", "closed")},
 		{"who is in charge already", inside, by(firmOwner, assign(firmManager)), refuses("already_assigned", "assigned")},
 		{"one more than a client may have", full, by(firmOwner, assign(firmManager)), refuses("too_many_managers", "")},
 
@@ -316,6 +244,10 @@ func responsibilityScenarios() []scenario {
 		{"the client", inside, by(shopOwner, unassign), forbids("not_a_member")},
 		{"after the collaboration ended", ended, by(firmOwner, unassign), refuses("collaboration_not_active", "ended")},
 		{"who is not in charge", active, by(firmOwner, unassign), refuses("not_a_manager", "unassigned")},
+		{"the ledger, who has left the consultancy", history(inside, left), by(reactor, unassign), raises(unassigned)},
+		{"the ledger, after the collaboration ended", history(ended, left), by(reactor, unassign), refuses("collaboration_not_active", "ended")},
+		{"the ledger, who is not in charge", history(active, left), by(reactor, unassign), refuses("not_a_manager", "unassigned")},
+		{"the ledger, who is still a member", inside, by(reactor, unassign), refuses("still_a_member", "account_manager")},
 	}
 }
 
@@ -336,6 +268,14 @@ func endScenarios() []scenario {
 		{"with a revoked grant", history(active, financeGrant, revoked), by(shopAdmin, end), raises(over(domain.ClientSide, 3))},
 		{"with a grant whose end is not recorded", history(active, until(noon)), by(shopAdmin, end), raises(domain.AccessExpired{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2, ExpiredAt: noon}, over(domain.ClientSide, 3))},
 		{"without standing", history(active, notInStanding), by(firmOwner, end), raises(over(domain.ConsultancySide, 1))},
+		{"with a suspended grant", history(active, financeGrant, suspended), by(shopAdmin, end), raises(domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 3}, over(domain.ClientSide, 4))},
+		{"the ledger, when the partnership was terminated", history(inside, terminated), by(reactor, end), raises(revoked, unassigned(firmManager), over(domain.ConsultancySide, 3))},
+		{"the ledger, when the consultancy has closed its account", history(active, firmClosed), by(reactor, end), raises(over(domain.ConsultancySide, 1))},
+		{"the ledger, when the client has closed its account", history(active, shopClosed), by(reactor, end), raises(over(domain.ClientSide, 1))},
+		{"with a consultancy that has closed its account", history(active, firmClosed), by(shopOwner, end), raises(over(domain.ClientSide, 1))},
+		{"by a consultancy that has closed its account", history(active, firmClosed), by(firmOwner, end), refuses("account_closed", "closed")},
+		{"the ledger, when the partnership is only suspended", history(active, notInStanding), by(reactor, end), refuses("collaboration_goes_on", "active")},
+		{"the ledger, twice", history(ended, terminated), by(reactor, end), refuses("collaboration_not_active", "ended")},
 		{"an unknown consultancy", shop, by(shopOwner, end), misses("consultancy_not_found")},
 		{"a pair without history", market, by(shopOwner, end), misses("collaboration_not_found")},
 		{"an account manager", inside, by(firmManager, end), forbids("role_not_sufficient")},

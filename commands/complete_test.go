@@ -18,7 +18,7 @@ import (
 // allScenarios is every scenario of the package, for the tests about them.
 func allScenarios() []scenario {
 	return slices.Concat(accountScenarios(), memberScenarios(), roleScenarios(), partnershipScenarios(), profileScenarios(),
-		conversationScenarios(), requestScenarios(), accessScenarios(), responsibilityScenarios(), endScenarios(),
+		conversationScenarios(), requestScenarios(), accessScenarios(), grantUpkeepScenarios(), grantEndScenarios(), responsibilityScenarios(), endScenarios(),
 		sessionScenarios(), taskScenarios(), orderScenarios())
 }
 
@@ -41,13 +41,13 @@ func orderScenarios() []scenario {
 		{"no collaboration, a stranger", market, by(stranger, grant), misses("collaboration_not_found")},
 		{"a stranger, not active", pending, by(stranger, grant), forbids("not_a_member")},
 		{"not active, no standing, the owner's role", history(pending, notInStanding), by(shopOwner, grant), refuses("collaboration_not_active", "pending")},
-		{"no standing, a live grant, the owner's role", history(inside, notInStanding), by(shopOwner, grant), refuses("partnership_not_in_standing", "rejected")},
+		{"no standing, a live grant, the owner's role", history(inside, notInStanding), by(shopOwner, grant), refuses("partnership_not_in_standing", "suspended")},
 		{"a live grant, the owner's role", inside, by(shopOwner, grant), refuses("grant_exists", "granted")},
 
 		{"no collaboration, a stranger", market, by(stranger, open), misses("collaboration_not_found")},
 		{"not assigned, not active", ended, by(firmSpare, open), forbids("not_assigned")},
 		{"not active, no standing, no grant", history(ended, notInStanding), by(firmOwner, open), refuses("collaboration_not_active", "ended")},
-		{"no standing, no grant", history(active, notInStanding), by(firmOwner, open), refuses("partnership_not_in_standing", "rejected")},
+		{"no standing, no grant", history(active, notInStanding), by(firmOwner, open), refuses("partnership_not_in_standing", "suspended")},
 
 		{"unknown task, a stranger", inside, by(stranger, complete), misses("task_not_found")},
 		{"not assigned, ended, completed", history(ended, payslips, done), by(firmSpare, complete), forbids("not_assigned")},

@@ -29,6 +29,7 @@ type Decision struct {
 	states *States
 	newID  func() uuid.UUID
 	expect []eventstore.StreamVersion
+	loaded []cachedState // of the streams expected, in the same order
 	raised []raised
 }
 
@@ -120,13 +121,35 @@ func load[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) 
 	if entry.recordedAt.After(d.Now) {
 		d.Now = entry.recordedAt
 	}
-	for _, expected := range d.expect {
-		if expected.Stream == stream {
-			return current, nil
+	d.expected(stream, entry)
+	return current, nil
+}
+
+// begin expects that a stream with a fresh id has no events, which it need not read to know.
+func begin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) {
+	d.expected(eventstore.StreamID{Kind: kind, ID: id}, cachedState{state: P(new(S)), extend: extend[S, P]})
+}
+
+// expected notes once for each stream what the decision is based on.
+func (d *Decision) expected(stream eventstore.StreamID, entry cachedState) {
+	for _, already := range d.expect {
+		if already.Stream == stream {
+			return
 		}
 	}
 	d.expect = append(d.expect, eventstore.StreamVersion{Stream: stream, Version: entry.version})
-	return current, nil
+	d.loaded = append(d.loaded, entry)
+}
+
+// facts are the events raised, or those of them that extend one stream.
+func (d *Decision) facts(stream *eventstore.StreamID) []domain.Event {
+	var facts []domain.Event
+	for _, r := range d.raised {
+		if stream == nil || r.stream == *stream {
+			facts = append(facts, r.event)
+		}
+	}
+	return facts
 }
 
 // events encodes what was raised for the store.

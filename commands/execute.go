@@ -14,6 +14,7 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // Limits of Execute.
@@ -121,8 +122,14 @@ func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Co
 	if err != nil {
 		return Answer{}, false, err
 	}
-	x.States.advance(appended.Records)
-	answer, err = x.answer(spec, command, r.ID, appended)
+	if appended.Repeated {
+		answer, err = x.repeat(spec, command, r.ID, appended)
+		return answer, false, err
+	}
+	if n := len(appended.Records); n > 0 {
+		x.States.learn(d, appended.Records[n-1].RecordedAt)
+	}
+	answer, err = x.answer(spec, command, r.ID, appended, d.facts(nil))
 	return answer, false, err
 }
 
@@ -137,7 +144,7 @@ func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command C
 		if record.BodyHash != hash {
 			return Answer{}, false, eventstore.ErrCommandReused
 		}
-		answer, err := x.answer(spec, command, r.ID, appended)
+		answer, err := x.repeat(spec, command, r.ID, appended)
 		return answer, false, err
 	}
 	streams := make([]eventstore.StreamID, len(d.expect))
@@ -172,12 +179,17 @@ func (d *Decision) checkVersion(want *int64) error {
 	return nil
 }
 
-// answer rebuilds the answer from the events of the command, so that it is the same whenever it is given.
-func (x *Executor) answer(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended) (Answer, error) {
+// repeat rebuilds the answer to a command that was accepted before from what the log holds.
+func (x *Executor) repeat(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended) (Answer, error) {
 	events, err := x.States.decode(appended.Records)
 	if err != nil {
 		return Answer{}, err
 	}
+	return x.answer(spec, command, id, appended, events)
+}
+
+// answer makes the answer from the command and its events alone, so that it is the same whenever it is given.
+func (x *Executor) answer(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended, events []domain.Event) (Answer, error) {
 	result, err := spec.result(x, command, events)
 	if err != nil {
 		return Answer{}, err
@@ -211,6 +223,8 @@ func storeError(err error) error {
 		return &domain.Error{Kind: domain.Refused, Code: "idempotency_key_reused", Detail: "this Idempotency-Key was used for another command", Err: err}
 	case errors.Is(err, eventstore.ErrQueueFull):
 		return &domain.Error{Kind: domain.Unavailable, Code: "overloaded", Detail: "too many commands are waiting; try again", Err: err}
+	case sqldb.IsFull(err):
+		return &domain.Error{Kind: domain.Unavailable, Code: "storage_full", Detail: "the ledger's storage is full; once there is space, try again with the same Idempotency-Key", Err: err}
 	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, eventstore.ErrClosed):
 		return &domain.Error{Kind: domain.Unavailable, Code: "unavailable", Detail: "the event store does not answer; try again with the same Idempotency-Key", Err: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

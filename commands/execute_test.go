@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/domain"
@@ -276,6 +277,7 @@ func TestStoreErrorsInTheLedgersTerms(t *testing.T) {
 	}{
 		{eventstore.ErrQueueFull, domain.Unavailable, "overloaded"},
 		{eventstore.ErrUnavailable, domain.Unavailable, "unavailable"},
+		{fmt.Errorf("%w: commit: %w", eventstore.ErrUnavailable, &pgconn.PgError{Code: "53100"}), domain.Unavailable, "storage_full"},
 		{eventstore.ErrClosed, domain.Unavailable, "unavailable"},
 		{context.DeadlineExceeded, domain.Unavailable, "timeout"},
 		{context.Canceled, domain.Unavailable, "timeout"},

@@ -29,20 +29,28 @@ func List() []Spec {
 	return []Spec{
 		creates("S1", "RegisterAccount", "Open an account with its owner", RegisterAccount{Type: domain.Consultancy, AccountDetails: details, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: anna}, registered),
 		does("S1", "UpdateAccountDetails", "Replace what an account tells of itself", UpdateAccountDetails{consultancy, details}),
+		does("S1", "CloseAccount", "Close an account for good", CloseAccount{consultancy}),
 		does("S2", "RecordSubscription", "Record an account's plan and how it stands with its payments", RecordSubscription{consultancy, domain.PlanPremium, domain.Current}),
 
 		does("S2", "ApplyForPartnership", "Ask to join the programme", ApplyForPartnership{consultancy}),
 		does("S2", "AcceptPartnership", "Let a consultancy into the programme", AcceptPartnership{consultancy}),
 		does("S2", "RejectPartnership", "Refuse an application", RejectPartnership{consultancy, "incomplete"}),
+		does("S2", "WithdrawApplication", "Take an application back", WithdrawApplication{consultancy}),
+		does("S2", "SuspendPartnership", "Take a partner's standing away for the time being", SuspendPartnership{consultancy, domain.SuspendedForBreach}),
+		does("S2", "ReinstatePartnership", "Give a suspended partner its standing back", ReinstatePartnership{consultancy}),
+		does("S2", "TerminatePartnership", "End a partnership", TerminatePartnership{consultancy, "terms_breached"}),
 
 		creates("S3", "SubmitProfile", "Hand in a revision of the profile for review", SubmitProfile{consultancy, profile}, submitted),
 		does("S3", "ApproveProfile", "Publish the latest revision of a profile", ApproveProfile{consultancy, 1}),
 		does("S3", "RejectProfile", "Send the latest revision of a profile back", RejectProfile{consultancy, 1, "incomplete", "Please name your services."}),
+		does("S3", "UnlistProfile", "Take the profile off the directory", UnlistProfile{consultancy}),
+		does("S3", "RelistProfile", "Put the profile back into the directory", RelistProfile{consultancy}),
 
 		creates("S4", "InviteMember", "Invite a person to an account", InviteMember{consultancy, anna, domain.RoleAccountManager}, invited),
 		does("S4", "ResendInvitation", "Give an invitation a new term", ResendInvitation{consultancy, invitation}),
 		does("S4", "RevokeInvitation", "Take an invitation back", RevokeInvitation{consultancy, invitation}),
 		does("S4", "AcceptInvitation", "Join the account that invited the actor", AcceptInvitation{consultancy, invitation}),
+		does("S4", "ExpireInvitation", "Record that an invitation lapsed: the clock alone may", ExpireInvitation{consultancy, invitation}),
 		does("S4", "ChangeMemberRole", "Give a member another role", ChangeMemberRole{consultancy, user, domain.RoleAdministrator}),
 		does("S4", "RemoveMember", "End a membership", RemoveMember{consultancy, user}),
 		does("S4", "TransferOwnership", "Make another member the owner", TransferOwnership{consultancy, user}),
@@ -56,13 +64,20 @@ func List() []Spec {
 		does("S5", "AcceptCollaboration", "Accept a client's request", AcceptCollaboration{pair}),
 		does("S5", "DeclineCollaboration", "Decline a client's request", DeclineCollaboration{pair, domain.DeclinedNoCapacity}),
 		does("S5", "WithdrawRequest", "Take a request back", WithdrawRequest{pair}),
+		does("S5", "ExpireRequest", "Record that a request lapsed: the clock alone may", ExpireRequest{pair}),
 		does("S5", "BlockClient", "Keep a client from writing and asking", BlockClient{pair}),
 		does("S5", "UnblockClient", "Let a client write and ask again", UnblockClient{pair}),
 
 		does("S6", "RequestAccess", "Ask the client for access to its account", RequestAccess{pair, domain.RoleFinance, "Monthly closing"}),
 		creates("S6", "GrantAccess", "Grant a consultancy access to the client's account", GrantAccess{pair, GrantTerms{domain.RoleFinance, &due}}, granted),
 		does("S6", "ChangeAccess", "Give the live grant another role or end", ChangeAccess{pair, GrantTerms{domain.RoleSales, &due}}),
+		does("S6", "ExtendAccess", "Give the live grant a later end", ExtendAccess{pair, due}),
+		does("S6", "AttestAccess", "Confirm that the live grant is still as it should be", AttestAccess{pair}),
+		does("S6", "SuspendAccess", "Take the access away until the client resumes it", SuspendAccess{pair}),
+		does("S6", "ResumeAccess", "Give a suspended grant back", ResumeAccess{pair}),
 		does("S6", "RevokeAccess", "Take the access away", RevokeAccess{pair}),
+		does("S6", "ExpireAccess", "Record that a grant reached its end: the clock alone may", ExpireAccess{pair}),
+		does("S6", "RemindGrantEnds", "Remind the client of a grant's end: the clock alone may", RemindGrantEnds{pair}),
 
 		does("S7", "ConfigureKPINotifications", "Choose the KPIs to be told of", ConfigureKPINotifications{pair, []domain.Section{domain.Sales, domain.Banking}}),
 
@@ -71,9 +86,12 @@ func List() []Spec {
 
 		creates("S9", "OpenClientAccount", "Log in to a client's account", OpenClientAccount{pair, "Monthly closing"}, opened),
 		does("S9", "CloseClientAccount", "End a log-in to a client's account", CloseClientAccount{session}),
+		does("S9", "ExpireSession", "Record that a log-in reached its end: the clock alone may", ExpireSession{session}),
 
 		creates("S10", "RaiseTask", "Raise a pending activity of a client", task, taskRaised),
 		does("S10", "CompleteTask", "Complete a pending activity", CompleteTask{domain.TaskID(client, "erp-4711")}),
+		does("S10", "CancelTask", "Cancel a pending activity", CancelTask{domain.TaskID(client, "erp-4711")}),
+		does("S10", "ReopenTask", "Make a completed activity pending again", ReopenTask{domain.TaskID(client, "erp-4711")}),
 
 		does("S11", "EndCollaboration", "End a collaboration, and with it all access", EndCollaboration{pair, "We found somebody nearer."}),
 	}

@@ -61,6 +61,56 @@ func (c RejectPartnership) Decide(d *Decision) error {
 	})
 }
 
+// WithdrawApplication takes the consultancy's application back (B).
+type WithdrawApplication struct {
+	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+}
+
+// Decide asks the partnership.
+func (c WithdrawApplication) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(a *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.WithdrawApplication(d.Actor, a, c.ConsultancyID)
+	})
+}
+
+// SuspendPartnership takes a partner's standing away for the time being, and with it all access at once (B).
+type SuspendPartnership struct {
+	ConsultancyID uuid.UUID               `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+	Reason        domain.SuspensionReason `json:"reason" enum:"subscription_lapsed,terms_breached,complaints,other" doc:"Why; subscription_lapsed is the ledger's own"`
+}
+
+// Decide asks the partnership.
+func (c SuspendPartnership) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(a *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.Suspend(d.Actor, a, domain.PartnershipSuspended(c))
+	})
+}
+
+// ReinstatePartnership gives a suspended partner its standing back (B).
+type ReinstatePartnership struct {
+	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+}
+
+// Decide asks the partnership.
+func (c ReinstatePartnership) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(a *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.Reinstate(d.Actor, a, c.ConsultancyID)
+	})
+}
+
+// TerminatePartnership ends a partnership (B). The consultancy may apply again.
+type TerminatePartnership struct {
+	ConsultancyID uuid.UUID                `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+	Reason        domain.TerminationReason `json:"reason" enum:"terms_breached,complaints,inactive,own_wish,other" doc:"Why"`
+}
+
+// Decide asks the partnership.
+func (c TerminatePartnership) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(_ *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.Terminate(d.Actor, domain.PartnershipTerminated(c))
+	})
+}
+
 // SubmitProfile hands in a revision of the profile for review (S3).
 type SubmitProfile struct {
 	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"The consultancy"`
@@ -109,5 +159,29 @@ type RejectProfile struct {
 func (c RejectProfile) Decide(d *Decision) error {
 	return d.onPartnership(c.ConsultancyID, func(_ *domain.Account, p *domain.Partnership) (domain.Event, error) {
 		return p.RejectProfile(d.Actor, domain.ProfileRejected(c))
+	})
+}
+
+// UnlistProfile takes the consultancy's profile off the directory (B).
+type UnlistProfile struct {
+	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+}
+
+// Decide asks the partnership.
+func (c UnlistProfile) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(a *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.Unlist(d.Actor, a, c.ConsultancyID)
+	})
+}
+
+// RelistProfile puts an unlisted profile back into the directory (B).
+type RelistProfile struct {
+	ConsultancyID uuid.UUID `json:"consultancyId" format:"uuid" doc:"The consultancy"`
+}
+
+// Decide asks the partnership.
+func (c RelistProfile) Decide(d *Decision) error {
+	return d.onPartnership(c.ConsultancyID, func(a *domain.Account, p *domain.Partnership) (domain.Event, error) {
+		return p.Relist(d.Actor, a, c.ConsultancyID)
 	})
 }

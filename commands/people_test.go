@@ -28,6 +28,8 @@ var (
 	billing  = domain.Actor{Kind: domain.ActorService, Name: "billing"}
 	operator = domain.Actor{Kind: domain.ActorService, Name: "operator", Reviews: true}
 	maria    = domain.Actor{Kind: domain.ActorReviewer, Name: "maria"}
+	clock    = domain.Actor{Kind: domain.ActorSystem, Name: "clock"}
+	reactor  = domain.Actor{Kind: domain.ActorSystem, Name: "reactor"}
 
 	firmAndShop = domain.Pair{ConsultancyID: firmID, ClientID: shopID}
 	theirs      = PairFields(firmAndShop)
@@ -68,8 +70,13 @@ var (
 	inside  = history(active, financeGrant, domain.AccountManagerAssigned{Pair: firmAndShop, UserID: firmManager.UserID})
 	ended   = history(active, domain.CollaborationEnded{Pair: firmAndShop, Engagement: 1, EndedBy: domain.ClientSide, Reason: "done", AccessEpoch: 1})
 
-	// notInStanding is a partnership that lost its standing; no command does that yet, so the history says it.
-	notInStanding = domain.PartnershipRejected{ConsultancyID: firmID, ReasonCode: "other"}
+	// What takes standing away, or all of an account.
+	notInStanding = domain.PartnershipSuspended{ConsultancyID: firmID, Reason: domain.SuspendedForBreach}
+	unpaid        = domain.PartnershipSuspended{ConsultancyID: firmID, Reason: domain.SuspendedForSubscription}
+	reinstated    = domain.PartnershipReinstated{ConsultancyID: firmID}
+	terminated    = domain.PartnershipTerminated{ConsultancyID: firmID, Reason: "terms_breached"}
+	firmClosed    = domain.AccountClosed{AccountID: firmID}
+	shopClosed    = domain.AccountClosed{AccountID: shopID}
 )
 
 func submission(revision int) domain.ProfileSubmitted {
@@ -89,6 +96,12 @@ var (
 	financeMay   = domain.Permissions{domain.Sales: domain.Edit, domain.Expenses: domain.Edit, domain.Banking: domain.Edit, domain.Inbox: domain.Edit, domain.Contacts: domain.Edit, domain.Journal: domain.Edit, domain.Projects: domain.Edit}
 	salesMay     = domain.Permissions{domain.Sales: domain.Edit, domain.Contacts: domain.Edit, domain.Banking: domain.Read}
 	financeGrant = domain.AccessGranted{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleFinance, RoleVersion: 1, Permissions: financeMay, AccessEpoch: 1}
+)
+
+// What became of the finance grant.
+var (
+	suspended = domain.AccessSuspended{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2}
+	resumed   = domain.AccessResumed{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2}
 )
 
 // until is the finance grant with an end.

@@ -177,7 +177,7 @@ func TestStandingLostWhileManyLogIn(t *testing.T) {
 		events := nodes[0].events()[len(inside):]
 		last := events[len(events)-1]
 		require.Equal(t, domain.Event(notInStanding), last, "nobody logged in afterwards")
-		require.Equal(t, len(told)-len(events), outcomes(t, told[:])["partnership_not_in_standing/rejected"])
+		require.Equal(t, len(told)-len(events), outcomes(t, told[:])["partnership_not_in_standing/suspended"])
 	})
 }
 

@@ -28,9 +28,7 @@ func (c OpenClientAccount) Decide(d *Decision) error {
 		return err
 	}
 	id := d.NewID()
-	if _, err := d.session(id); err != nil {
-		return err
-	}
+	begin[domain.Session](d, domain.SessionStream, id)
 	event, err := g.OpenClientAccount(d.Actor, d.Now, id, c.Purpose)
 	if err != nil {
 		return err
@@ -55,12 +53,9 @@ type CloseClientAccount struct {
 
 // Decide asks the pair that the log-in belongs to.
 func (c CloseClientAccount) Decide(d *Decision) error {
-	session, err := d.session(c.SessionID)
+	session, err := d.knownSession(c.SessionID)
 	if err != nil {
 		return err
-	}
-	if session.SessionID == uuid.Nil {
-		return domain.Missing("session", c.SessionID)
 	}
 	g, err := d.engagement(session.Pair)
 	if err != nil {
@@ -72,4 +67,32 @@ func (c CloseClientAccount) Decide(d *Decision) error {
 	}
 	d.raise(domain.SessionStream, c.SessionID, event)
 	return nil
+}
+
+// ExpireSession records that a log-in reached its end (B). Only the clock asks for it.
+type ExpireSession struct {
+	SessionID uuid.UUID `json:"sessionId" format:"uuid" doc:"The log-in"`
+}
+
+// Decide asks the log-in.
+func (c ExpireSession) Decide(d *Decision) error {
+	session, err := d.knownSession(c.SessionID)
+	if err != nil {
+		return err
+	}
+	event, err := session.Expire(d.Actor, d.Now)
+	if err != nil {
+		return err
+	}
+	d.raise(domain.SessionStream, c.SessionID, event)
+	return nil
+}
+
+// knownSession loads a log-in that there must be.
+func (d *Decision) knownSession(id uuid.UUID) (*domain.Session, error) {
+	session, err := d.session(id)
+	if err == nil && session.SessionID == uuid.Nil {
+		err = domain.Missing("session", id)
+	}
+	return session, err
 }

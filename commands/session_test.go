@@ -38,10 +38,16 @@ func sessionScenarios() []scenario {
 	loggedIn := history(inside, login)
 	closed := domain.ClientAccountClosed{Pair: firmAndShop, SessionID: login.SessionID, Reason: domain.LoggedOut}
 	logOut := CloseClientAccount{login.SessionID}
-	newEngagement := history(inside,
-		domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2},
-		domain.CollaborationEnded{Pair: firmAndShop, Engagement: 1, EndedBy: domain.ClientSide, Reason: "done", AccessEpoch: 3},
-		request(2), domain.CollaborationAccepted{Pair: firmAndShop, Engagement: 2})
+	newEngagement := func(before []domain.Event) []domain.Event {
+		return history(before,
+			domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 2},
+			domain.CollaborationEnded{Pair: firmAndShop, Engagement: 1, EndedBy: domain.ClientSide, Reason: "done", AccessEpoch: 3},
+			request(2), domain.CollaborationAccepted{Pair: firmAndShop, Engagement: 2})
+	}
+	changed := domain.AccessChanged{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleSales, RoleVersion: 1, Permissions: salesMay, AccessEpoch: 2}
+	lost, lapsed := closed, closed
+	lost.Reason, lapsed.Reason = domain.Lost, domain.Lapsed
+	expire := ExpireSession{login.SessionID}
 	return []scenario{
 		{"an assigned account manager", inside, by(firmManager, open), opens(firmManager, financeMay, 1, inAnHour)},
 		{"an administrator without assignment", inside, by(firmAdmin, open), opens(firmAdmin, financeMay, 1, inAnHour)},
@@ -65,11 +71,18 @@ func sessionScenarios() []scenario {
 		{"before the request is accepted", pending, by(firmOwner, open), refuses("collaboration_not_active", "pending")},
 		{"when the request has lapsed", pending, by(firmOwner, open).at(requestEnd), refuses("collaboration_not_active", "expired")},
 		{"after the collaboration ended", ended, by(firmOwner, open), refuses("collaboration_not_active", "ended")},
-		{"a partnership that lost its standing", history(inside, notInStanding), by(firmOwner, open), refuses("partnership_not_in_standing", "rejected")},
+		{"a partnership that lost its standing", history(inside, notInStanding), by(firmOwner, open), refuses("partnership_not_in_standing", "suspended")},
 		{"without a grant", active, by(firmOwner, open), refuses("no_live_grant", "none")},
 		{"after the grant was revoked", history(inside, revoked), by(firmManager, open), refuses("no_live_grant", "revoked")},
+		{"while the grant is suspended", history(inside, suspended), by(firmManager, open), refuses("no_live_grant", "suspended")},
+		{"once the grant is resumed", history(inside, suspended, resumed), by(firmManager, open), opens(firmManager, financeMay, 2, inAnHour)},
+		{"no longer than the grant as it was extended", history(active, until(noon.Add(time.Minute)), domain.AccessExtended{Pair: firmAndShop, GrantID: grantID, ExpiresAt: noon.Add(time.Hour / 2)}), by(firmOwner, open), opens(firmOwner, financeMay, 1, noon.Add(time.Hour/2))},
+		{"the consultancy has closed its account", history(inside, firmClosed), by(firmOwner, open), refuses("account_closed", "closed")},
+		{"the client has closed its account", history(inside, shopClosed), by(firmManager, open), refuses("account_closed", "closed")},
+		{"a terminated partnership", history(inside, terminated), by(firmOwner, open), refuses("partnership_not_in_standing", "terminated")},
+		{"a partner that was reinstated", history(inside, notInStanding, reinstated), by(firmOwner, open), opens(firmOwner, financeMay, 1, inAnHour)},
 		{"at the grant's end", history(active, until(noon)), by(firmOwner, open), refuses("no_live_grant", "expired")},
-		{"a new engagement revives no grant", newEngagement, by(firmOwner, open), refuses("no_live_grant", "none")},
+		{"a new engagement revives no grant", newEngagement(inside), by(firmOwner, open), refuses("no_live_grant", "none")},
 		{"a grant of which the plan includes nothing", history(active, roleExists, domain.AccessGranted{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleHR, RoleVersion: 1, Permissions: domain.Permissions{domain.Team: domain.Edit}, AccessEpoch: 1}, subscribed(shopOwner, domain.PlanBasic)), by(firmOwner, open), refuses("role_not_in_plan", "basic")},
 
 		{"by the person who logged in", loggedIn, by(firmManager, logOut), raises(closed)},
@@ -85,5 +98,30 @@ func sessionScenarios() []scenario {
 		{"by a service", loggedIn, by(billing, logOut), forbids("member_required")},
 		{"twice", history(loggedIn, closed), by(firmManager, logOut), refuses("session_closed", "closed")},
 		{"when it is over", loggedIn, by(firmManager, logOut).at(login.ExpiresAt), refuses("session_closed", "closed")},
+		{"by a person whose consultancy has closed its account", history(loggedIn, firmClosed), by(firmManager, logOut), refuses("account_closed", "closed")},
+
+		{"the ledger, after the grant was revoked", history(loggedIn, revoked), by(reactor, logOut), raises(lost)},
+		{"the ledger, after it was granted again", history(loggedIn, revoked, again), by(reactor, logOut), raises(lost)},
+		{"the ledger, after it was changed", history(loggedIn, changed), by(reactor, logOut), raises(lost)},
+		{"the ledger, while the grant is suspended", history(loggedIn, suspended), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the grant was resumed", history(loggedIn, suspended, resumed), by(reactor, logOut), raises(lost)},
+		{"the ledger, without standing", history(loggedIn, notInStanding), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the collaboration ended", newEngagement(loggedIn), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the person left", history(loggedIn, left), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the person was unassigned", history(loggedIn, domain.AccountManagerUnassigned{Pair: firmAndShop, UserID: firmManager.UserID}), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the consultancy closed its account", history(loggedIn, firmClosed), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the client closed its account", history(loggedIn, shopClosed), by(reactor, logOut), raises(lost)},
+		{"the ledger, while the access holds", loggedIn, by(reactor, logOut), refuses("access_not_lost", "open")},
+		{"the ledger, while an extended grant holds", history(loggedIn, domain.AccessExtended{Pair: firmAndShop, GrantID: grantID, ExpiresAt: inAnHour}), by(reactor, logOut), refuses("access_not_lost", "open")},
+		{"the ledger, when it is over", history(loggedIn, revoked), by(reactor, logOut).at(login.ExpiresAt), refuses("session_closed", "closed")},
+
+		{"at its end", loggedIn, by(clock, expire).at(login.ExpiresAt), raises(lapsed)},
+		{"long after its end, of a grant that was revoked", history(loggedIn, revoked), by(clock, expire).at(login.ExpiresAt.AddDate(1, 0, 0)), raises(lapsed)},
+		{"an unknown log-in", inside, by(clock, expire), misses("session_not_found")},
+		{"the person who logged in", loggedIn, by(firmManager, expire).at(login.ExpiresAt), forbids("system_required")},
+		{"a service", loggedIn, by(operator, expire).at(login.ExpiresAt), forbids("system_required")},
+		{"a microsecond before its end", loggedIn, by(clock, expire).at(login.ExpiresAt.Add(-time.Microsecond)), refuses("not_due", "open")},
+		{"one that was closed", history(loggedIn, closed), by(clock, expire).at(login.ExpiresAt), refuses("session_closed", "closed")},
+		{"twice", history(loggedIn, lapsed), by(clock, expire).at(login.ExpiresAt), refuses("session_closed", "closed")},
 	}
 }

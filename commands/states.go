@@ -174,6 +174,23 @@ func (s *States) advanceStream(records []eventstore.Record) {
 	s.put(stream, cachedState{version: last.Version, recordedAt: last.RecordedAt, state: next, extend: entry.extend})
 }
 
+// learn folds what a decision of this node raised, once it is committed, onto the states that it was based on.
+func (s *States) learn(d *Decision, recordedAt time.Time) {
+	for i, expected := range d.expect {
+		facts := d.facts(&expected.Stream)
+		if len(facts) == 0 {
+			continue
+		}
+		entry := d.loaded[i]
+		next, err := entry.extend(entry.state, facts)
+		if err != nil {
+			s.drop(expected.Stream)
+			continue
+		}
+		s.put(expected.Stream, cachedState{version: entry.version + int64(len(facts)), recordedAt: recordedAt, state: next, extend: entry.extend})
+	}
+}
+
 // Follow keeps the cached states right as the log grows, until ctx ends.
 func (s *States) Follow(ctx context.Context) error {
 	head, err := s.store.Head(ctx)

@@ -36,7 +36,7 @@ func (c RaiseTask) Decide(d *Decision) error {
 	}
 	e := domain.TaskRaised{TaskID: id, ClientID: c.ClientID, Section: c.Section, Title: c.Title, ExternalRef: c.ExternalRef, GoTo: c.GoTo}
 	if c.DueAt != nil {
-		e.DueAt = c.DueAt.UTC().Truncate(time.Microsecond)
+		e.DueAt = logTime(*c.DueAt)
 	}
 	event, err := task.Raise(d.Actor, client, e)
 	if err != nil {
@@ -57,12 +57,9 @@ type CompleteTask struct {
 
 // Decide asks the client's account, or the pair of the actor's consultancy and the client.
 func (c CompleteTask) Decide(d *Decision) error {
-	task, err := d.task(c.TaskID)
+	task, err := d.knownTask(c.TaskID)
 	if err != nil {
 		return err
-	}
-	if task.TaskID == uuid.Nil {
-		return domain.Missing("task", c.TaskID)
 	}
 	event, err := c.complete(d, task)
 	if err != nil {
@@ -85,4 +82,51 @@ func (c CompleteTask) complete(d *Decision, task *domain.Task) (domain.Event, er
 		return nil, err
 	}
 	return task.CompleteOwn(d.Actor, client)
+}
+
+// CancelTask says that a pending activity need not be done any more (B).
+type CancelTask struct {
+	TaskID uuid.UUID `json:"taskId" format:"uuid" doc:"The task"`
+}
+
+// Decide asks the task.
+func (c CancelTask) Decide(d *Decision) error {
+	return d.onTask(c.TaskID, func(t *domain.Task, client *domain.Account) (domain.Event, error) { return t.Cancel(d.Actor, client) })
+}
+
+// ReopenTask makes a completed activity pending again (B).
+type ReopenTask struct {
+	TaskID uuid.UUID `json:"taskId" format:"uuid" doc:"The task"`
+}
+
+// Decide asks the task.
+func (c ReopenTask) Decide(d *Decision) error {
+	return d.onTask(c.TaskID, func(t *domain.Task, client *domain.Account) (domain.Event, error) { return t.Reopen(d.Actor, client) })
+}
+
+// onTask decides a command of the client's side about one of its tasks that raises one event.
+func (d *Decision) onTask(id uuid.UUID, decide func(*domain.Task, *domain.Account) (domain.Event, error)) error {
+	task, err := d.knownTask(id)
+	if err != nil {
+		return err
+	}
+	client, err := d.account(task.ClientID)
+	if err != nil {
+		return err
+	}
+	event, err := decide(task, client)
+	if err != nil {
+		return err
+	}
+	d.raise(domain.TaskStream, id, event)
+	return nil
+}
+
+// knownTask loads a task that there must be.
+func (d *Decision) knownTask(id uuid.UUID) (*domain.Task, error) {
+	task, err := d.task(id)
+	if err == nil && task.TaskID == uuid.Nil {
+		err = domain.Missing("task", id)
+	}
+	return task, err
 }

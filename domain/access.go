@@ -14,7 +14,7 @@ func (g Engagement) RequestAccess(actor Actor, now time.Time, role Role, purpose
 	if err := g.works(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
+	if err := g.mustBeWorking(now); err != nil {
 		return nil, err
 	}
 	if _, _, err := g.grantable(role); err != nil {
@@ -57,20 +57,11 @@ func term(now, expiresAt time.Time) error {
 
 // GrantAccess lets the consultancy in, with exactly one role (S6, H). Only the client widens access (invariant 6).
 func (g Engagement) GrantAccess(actor Actor, now time.Time, grantID uuid.UUID, role Role, expiresAt time.Time) ([]Event, error) {
-	if err := g.known(); err != nil {
+	if err := g.consents(actor, now); err != nil {
 		return nil, err
 	}
-	if err := g.Client.AuthorizeAdmin(actor); err != nil {
-		return nil, err
-	}
-	if err := g.mustBeActive(now); err != nil {
-		return nil, err
-	}
-	if err := g.Partnership.MustBeInStanding(); err != nil {
-		return nil, err
-	}
-	if g.Collaboration.Grant.Live(now) {
-		return nil, Refuse("grant_exists", string(GrantLive), "a grant with role %s is live; a grant has exactly one role", g.Collaboration.Grant.RoleID)
+	if grant := g.Collaboration.Grant; grant.open(now) {
+		return nil, Refuse("grant_exists", string(grant.Status), "there is a grant with role %s, which is %s; a grant has exactly one role", grant.RoleID, grant.Status)
 	}
 	permissions, version, err := g.grantable(role)
 	if err != nil {
@@ -94,7 +85,7 @@ func (g Engagement) ChangeAccess(actor Actor, now time.Time, role Role, expiresA
 	if err := g.Client.AuthorizeAdmin(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
+	if err := g.mustBeWorking(now); err != nil {
 		return nil, err
 	}
 	if err := g.mustHaveGrant(now); err != nil {
@@ -117,6 +108,80 @@ func (g Engagement) ChangeAccess(actor Actor, now time.Time, role Role, expiresA
 	}}, nil
 }
 
+// ExtendAccess gives the live grant a later end (B). A grant without an end needs none.
+func (g Engagement) ExtendAccess(actor Actor, now, expiresAt time.Time) ([]Event, error) {
+	if err := g.consents(actor, now); err != nil {
+		return nil, err
+	}
+	if err := g.mustHaveGrant(now); err != nil {
+		return nil, err
+	}
+	grant := g.Collaboration.Grant
+	if err := grant.mustHaveEnd(); err != nil {
+		return nil, err
+	}
+	if !grant.ExpiresAt.Before(expiresAt) {
+		return nil, Refuse("not_an_extension", string(GrantLive), "the grant holds until %s already", grant.ExpiresAt.Format(time.RFC3339))
+	}
+	if err := term(now, expiresAt); err != nil {
+		return nil, err
+	}
+	return []Event{AccessExtended{Pair: g.Pair, GrantID: grant.GrantID, ExpiresAt: expiresAt}}, nil
+}
+
+// AttestAccess confirms in a periodic review that the live grant is still as the client wants it (B).
+func (g Engagement) AttestAccess(actor Actor, now time.Time) ([]Event, error) {
+	if err := g.consents(actor, now); err != nil {
+		return nil, err
+	}
+	if err := g.mustHaveGrant(now); err != nil {
+		return nil, err
+	}
+	return []Event{AccessAttested{Pair: g.Pair, GrantID: g.Collaboration.Grant.GrantID, AttestedAt: now}}, nil
+}
+
+// consents checks who widens the client's access or keeps it up, and that there is a partner to do so for (invariant 6).
+func (g Engagement) consents(actor Actor, now time.Time) error {
+	if err := g.known(); err != nil {
+		return err
+	}
+	if err := g.Client.AuthorizeAdmin(actor); err != nil {
+		return err
+	}
+	if err := g.mustBeWorking(now); err != nil {
+		return err
+	}
+	return g.Partnership.MustBeInStanding()
+}
+
+// SuspendAccess takes the access away until the client resumes it (B). Either side may narrow access (invariant 6).
+func (g Engagement) SuspendAccess(actor Actor, now time.Time) ([]Event, error) {
+	if err := g.known(); err != nil {
+		return nil, err
+	}
+	if _, err := g.either(actor); err != nil {
+		return nil, err
+	}
+	if err := g.mustBeActive(now); err != nil {
+		return nil, err
+	}
+	if err := g.mustHaveGrant(now); err != nil {
+		return nil, err
+	}
+	return []Event{AccessSuspended{Pair: g.Pair, GrantID: g.Collaboration.Grant.GrantID, AccessEpoch: g.Collaboration.AccessEpoch + 1}}, nil
+}
+
+// ResumeAccess gives a suspended grant back as it was (B), whoever suspended it: only the client widens access (invariant 6).
+func (g Engagement) ResumeAccess(actor Actor, now time.Time) ([]Event, error) {
+	if err := g.consents(actor, now); err != nil {
+		return nil, err
+	}
+	if status := g.Collaboration.Grant.StatusAt(now); status != GrantSuspended {
+		return nil, Refuse("grant_not_suspended", string(status), "the client's access grant is %s, not suspended", status)
+	}
+	return []Event{AccessResumed{Pair: g.Pair, GrantID: g.Collaboration.Grant.GrantID, AccessEpoch: g.Collaboration.AccessEpoch}}, nil
+}
+
 // RevokeAccess takes the access away; the collaboration stays active (H). Either side may narrow access (invariant 6).
 func (g Engagement) RevokeAccess(actor Actor, now time.Time) ([]Event, error) {
 	if err := g.known(); err != nil {
@@ -128,7 +193,7 @@ func (g Engagement) RevokeAccess(actor Actor, now time.Time) ([]Event, error) {
 	if err := g.mustBeActive(now); err != nil {
 		return nil, err
 	}
-	if err := g.mustHaveGrant(now); err != nil {
+	if err := g.mustHaveOpenGrant(now); err != nil {
 		return nil, err
 	}
 	return []Event{AccessRevoked{Pair: g.Pair, GrantID: g.Collaboration.Grant.GrantID, AccessEpoch: g.Collaboration.AccessEpoch + 1}}, nil

@@ -35,6 +35,15 @@ const (
 	OtherFirm     FirmKind = "other"
 )
 
+// AccountStatus is whether an account is still in use.
+type AccountStatus string
+
+// The states of an account. A closed one stays closed: its people can do nothing any more, and nobody works with it.
+const (
+	AccountOpen AccountStatus = "open"
+	AccountOver AccountStatus = "closed"
+)
+
 // SubscriptionStatus is how an account stands with its payments (S2).
 type SubscriptionStatus string
 
@@ -78,6 +87,11 @@ type AccountDetailsUpdated struct {
 	AccountDetails
 }
 
+// AccountClosed ends an account for good (B). What is recorded of it stays.
+type AccountClosed struct {
+	AccountID uuid.UUID `json:"accountId"`
+}
+
 // SubscriptionRecorded tells what billing knows of an account (S2, S9).
 type SubscriptionRecorded struct {
 	AccountID uuid.UUID          `json:"accountId"`
@@ -105,6 +119,13 @@ type InvitationResent struct {
 type InvitationRevoked struct {
 	AccountID    uuid.UUID `json:"accountId"`
 	InvitationID uuid.UUID `json:"invitationId"`
+}
+
+// InvitationExpired records that an invitation lapsed unanswered (B). The lapse itself happened at ExpiredAt. It may be sent again.
+type InvitationExpired struct {
+	AccountID    uuid.UUID `json:"accountId"`
+	InvitationID uuid.UUID `json:"invitationId"`
+	ExpiredAt    time.Time `json:"expiredAt"`
 }
 
 // MemberJoined makes the invited person a member (S4).
@@ -163,10 +184,12 @@ type RoleDeleted struct {
 
 func (AccountRegistered) EventType() string     { return "account.AccountRegistered.v1" }
 func (AccountDetailsUpdated) EventType() string { return "account.AccountDetailsUpdated.v1" }
+func (AccountClosed) EventType() string         { return "account.AccountClosed.v1" }
 func (SubscriptionRecorded) EventType() string  { return "account.SubscriptionRecorded.v1" }
 func (MemberInvited) EventType() string         { return "account.MemberInvited.v1" }
 func (InvitationResent) EventType() string      { return "account.InvitationResent.v1" }
 func (InvitationRevoked) EventType() string     { return "account.InvitationRevoked.v1" }
+func (InvitationExpired) EventType() string     { return "account.InvitationExpired.v1" }
 func (MemberJoined) EventType() string          { return "account.MemberJoined.v1" }
 func (MemberRoleChanged) EventType() string     { return "account.MemberRoleChanged.v1" }
 func (MemberRemoved) EventType() string         { return "account.MemberRemoved.v1" }
@@ -177,10 +200,12 @@ func (RoleDeleted) EventType() string           { return "account.RoleDeleted.v1
 
 func (e AccountRegistered) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
 func (e AccountDetailsUpdated) Parties() []uuid.UUID { return []uuid.UUID{e.AccountID} }
+func (e AccountClosed) Parties() []uuid.UUID         { return []uuid.UUID{e.AccountID} }
 func (e SubscriptionRecorded) Parties() []uuid.UUID  { return []uuid.UUID{e.AccountID} }
 func (e MemberInvited) Parties() []uuid.UUID         { return []uuid.UUID{e.AccountID} }
 func (e InvitationResent) Parties() []uuid.UUID      { return []uuid.UUID{e.AccountID} }
 func (e InvitationRevoked) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
+func (e InvitationExpired) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
 func (e MemberJoined) Parties() []uuid.UUID          { return []uuid.UUID{e.AccountID} }
 func (e MemberRoleChanged) Parties() []uuid.UUID     { return []uuid.UUID{e.AccountID} }
 func (e MemberRemoved) Parties() []uuid.UUID         { return []uuid.UUID{e.AccountID} }
@@ -193,6 +218,7 @@ func (e RoleDeleted) Parties() []uuid.UUID           { return []uuid.UUID{e.Acco
 type Account struct {
 	ID           uuid.UUID                `json:"accountId"`
 	Type         AccountType              `json:"type"`
+	Status       AccountStatus            `json:"status"`
 	Details      AccountDetails           `json:"details"`
 	FirmKind     FirmKind                 `json:"firmKind,omitempty"`
 	Plan         Plan                     `json:"plan"`
@@ -208,10 +234,11 @@ type Member struct {
 	Role Role `json:"role"`
 }
 
-// Invitation is an open invitation; accepted and revoked ones are gone from the state.
+// Invitation is one that was neither accepted nor revoked. One that lapsed stays, for it may be sent again.
 type Invitation struct {
 	Member
 	ExpiresAt time.Time `json:"expiresAt"`
+	Expired   bool      `json:"expired,omitempty"` // whether its lapse has been recorded
 }
 
 // Clone copies the state, so that folding on does not change what others hold.
@@ -223,7 +250,7 @@ func (a *Account) Clone() *Account {
 
 func (e AccountRegistered) Apply(a *Account) {
 	*a = Account{
-		ID: e.AccountID, Type: e.Type, Details: e.AccountDetails, FirmKind: e.FirmKind, Plan: e.Plan, Subscription: Current,
+		ID: e.AccountID, Type: e.Type, Status: AccountOpen, Details: e.AccountDetails, FirmKind: e.FirmKind, Plan: e.Plan, Subscription: Current,
 		Members:     map[uuid.UUID]Member{e.Owner.UserID: {Person: e.Owner, Role: RoleOwner}},
 		Invitations: map[uuid.UUID]Invitation{},
 		Roles:       map[Role]CustomRole{},
@@ -231,6 +258,7 @@ func (e AccountRegistered) Apply(a *Account) {
 }
 
 func (e AccountDetailsUpdated) Apply(a *Account) { a.Details = e.AccountDetails }
+func (AccountClosed) Apply(a *Account)           { a.Status = AccountOver }
 func (e SubscriptionRecorded) Apply(a *Account)  { a.Plan, a.Subscription = e.Plan, e.Status }
 
 func (e MemberInvited) Apply(a *Account) {
@@ -239,7 +267,14 @@ func (e MemberInvited) Apply(a *Account) {
 
 func (e InvitationResent) Apply(a *Account) {
 	if invitation, ok := a.Invitations[e.InvitationID]; ok {
-		invitation.ExpiresAt = e.ExpiresAt
+		invitation.ExpiresAt, invitation.Expired = e.ExpiresAt, false
+		a.Invitations[e.InvitationID] = invitation
+	}
+}
+
+func (e InvitationExpired) Apply(a *Account) {
+	if invitation, ok := a.Invitations[e.InvitationID]; ok {
+		invitation.Expired = true
 		a.Invitations[e.InvitationID] = invitation
 	}
 }
@@ -290,7 +325,15 @@ func (a *Account) MustBe(kind AccountType, id uuid.UUID) error {
 	}
 }
 
-// Authorize lets only members with one of the roles through; without roles, every member.
+// mustBeOpen lets only an account through that has not been closed.
+func (a *Account) mustBeOpen() error {
+	if a.Status == AccountOver {
+		return Refuse("account_closed", string(AccountOver), "account %s is closed", a.ID)
+	}
+	return nil
+}
+
+// Authorize lets only members with one of the roles through; without roles, every member. Once the account is closed, nobody.
 func (a *Account) Authorize(actor Actor, roles ...Role) (Member, error) {
 	if actor.Kind != ActorUser {
 		return Member{}, Forbid("member_required", "only a member of the account may do this, not %s", actor.Kind)
@@ -302,7 +345,7 @@ func (a *Account) Authorize(actor Actor, roles ...Role) (Member, error) {
 	if len(roles) > 0 && !slices.Contains(roles, member.Role) {
 		return Member{}, Forbid("role_not_sufficient", "role %s may not do this", member.Role)
 	}
-	return member, nil
+	return member, a.mustBeOpen()
 }
 
 // AuthorizeAdmin lets only the owner and administrators through: who manages an account.
@@ -353,7 +396,19 @@ func (a *Account) UpdateDetails(actor Actor, e AccountDetailsUpdated) (Event, er
 	return e, nil
 }
 
-// RecordSubscription notes what billing says (S2, S9).
+// Close ends the account for good (B). Only its owner can. What depends on it ends by the account's state, at once: access fails
+// closed, and the profile is listed no longer.
+func (a *Account) Close(actor Actor, accountID uuid.UUID) (Event, error) {
+	if err := a.mustExist(accountID); err != nil {
+		return nil, err
+	}
+	if _, err := a.Authorize(actor, RoleOwner); err != nil {
+		return nil, err
+	}
+	return AccountClosed{AccountID: accountID}, nil
+}
+
+// RecordSubscription notes what billing says (S2, S9), also of an account that is closed.
 func (a *Account) RecordSubscription(actor Actor, e SubscriptionRecorded) (Event, error) {
 	if err := a.mustExist(e.AccountID); err != nil {
 		return nil, err

@@ -71,6 +71,14 @@ func (a Actor) mustBeService() error {
 	return nil
 }
 
+// mustBeSystem lets only the ledger itself through: the clock and the reactors.
+func (a Actor) mustBeSystem() error {
+	if a.Kind != ActorSystem {
+		return Forbid("system_required", "only the ledger itself may do this, not %s", a.Kind)
+	}
+	return nil
+}
+
 // mustReview lets only the platform's reviewers through.
 func (a Actor) mustReview() error {
 	if a.Kind == ActorReviewer || a.Kind == ActorService && a.Reviews {

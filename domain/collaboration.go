@@ -9,9 +9,8 @@ import (
 
 // Limits of a collaboration.
 const (
-	RequestLasts  = 90 * 24 * time.Hour      // an unanswered request lapses after it (B)
-	MaxGrantLasts = 2 * 365 * 24 * time.Hour // the longest term of a grant with an end (B)
-	MaxManagers   = 50                       // account managers of one collaboration
+	RequestLasts = 90 * 24 * time.Hour // an unanswered request lapses after it (B)
+	MaxManagers  = 50                  // account managers of one collaboration
 )
 
 // CollaborationStatus is where a pair stands.
@@ -27,16 +26,6 @@ const (
 	CollaborationRefused   CollaborationStatus = "declined"
 	CollaborationWithdrawn CollaborationStatus = "withdrawn"
 	CollaborationExpired   CollaborationStatus = "expired"
-)
-
-// GrantStatus is where a grant of access stands.
-type GrantStatus string
-
-// The states of a grant.
-const (
-	GrantLive    GrantStatus = "granted"
-	GrantRevoked GrantStatus = "revoked"
-	GrantExpired GrantStatus = "expired"
 )
 
 // MessageSent is a message in the pair's conversation (S5).
@@ -107,51 +96,6 @@ type ClientBlocked struct{ Pair }
 // ClientUnblocked lets a client write and ask again (H).
 type ClientUnblocked struct{ Pair }
 
-// AccessRequested is the consultancy's wish for access to the client's account (S6).
-type AccessRequested struct {
-	Pair
-	SuggestedRole Role   `json:"suggestedRole"`
-	Purpose       string `json:"purpose"`
-}
-
-// AccessGranted lets the consultancy's people into the client's account (S6). Permissions are pinned: a role that is widened
-// later does not widen the grant (invariant 2).
-type AccessGranted struct {
-	Pair
-	GrantID     uuid.UUID   `json:"grantId"`
-	RoleID      Role        `json:"roleId"`
-	RoleVersion int         `json:"roleVersion"`
-	Permissions Permissions `json:"permissions"`
-	AccessEpoch int         `json:"accessEpoch"`
-	ExpiresAt   time.Time   `json:"expiresAt,omitzero"` // zero: until it is revoked
-}
-
-// AccessChanged gives a live grant another role or end (S6). Sessions of the older epoch fail at once.
-type AccessChanged struct {
-	Pair
-	GrantID     uuid.UUID   `json:"grantId"`
-	RoleID      Role        `json:"roleId"`
-	RoleVersion int         `json:"roleVersion"`
-	Permissions Permissions `json:"permissions"`
-	AccessEpoch int         `json:"accessEpoch"`
-	ExpiresAt   time.Time   `json:"expiresAt,omitzero"`
-}
-
-// AccessRevoked takes the access away; the collaboration stays active (H).
-type AccessRevoked struct {
-	Pair
-	GrantID     uuid.UUID `json:"grantId"`
-	AccessEpoch int       `json:"accessEpoch"`
-}
-
-// AccessExpired records that a grant reached its end (B). The end itself was at ExpiredAt.
-type AccessExpired struct {
-	Pair
-	GrantID     uuid.UUID `json:"grantId"`
-	AccessEpoch int       `json:"accessEpoch"`
-	ExpiredAt   time.Time `json:"expiredAt"`
-}
-
 // KPINotificationsConfigured is one person's choice of the KPIs they want to be told of (S7).
 type KPINotificationsConfigured struct {
 	Pair
@@ -189,11 +133,6 @@ func (RequestWithdrawn) EventType() string       { return "collaboration.Request
 func (RequestExpired) EventType() string         { return "collaboration.RequestExpired.v1" }
 func (ClientBlocked) EventType() string          { return "collaboration.ClientBlocked.v1" }
 func (ClientUnblocked) EventType() string        { return "collaboration.ClientUnblocked.v1" }
-func (AccessRequested) EventType() string        { return "collaboration.AccessRequested.v1" }
-func (AccessGranted) EventType() string          { return "collaboration.AccessGranted.v1" }
-func (AccessChanged) EventType() string          { return "collaboration.AccessChanged.v1" }
-func (AccessRevoked) EventType() string          { return "collaboration.AccessRevoked.v1" }
-func (AccessExpired) EventType() string          { return "collaboration.AccessExpired.v1" }
 func (KPINotificationsConfigured) EventType() string {
 	return "collaboration.KPINotificationsConfigured.v1"
 }
@@ -216,33 +155,6 @@ type Collaboration struct {
 	KPIs        map[uuid.UUID][]Section `json:"kpiNotifications"`
 	Messages    int                     `json:"messages"`
 	ReadUpTo    map[Side]int            `json:"readUpTo"`
-}
-
-// Grant is the access that the client gave, as pinned by its consent.
-type Grant struct {
-	GrantID     uuid.UUID   `json:"grantId"`
-	Status      GrantStatus `json:"status"` // as recorded; Live tells it as of a moment
-	RoleID      Role        `json:"roleId"`
-	RoleVersion int         `json:"roleVersion"`
-	Permissions Permissions `json:"permissions"`
-	AccessEpoch int         `json:"accessEpoch"`
-	ExpiresAt   time.Time   `json:"expiresAt,omitzero"`
-}
-
-// Live tells whether the grant holds at a moment. Validity is [from, until): a late clock prolongs nothing (invariant 3).
-func (g *Grant) Live(now time.Time) bool {
-	return g != nil && g.Status == GrantLive && (g.ExpiresAt.IsZero() || now.Before(g.ExpiresAt))
-}
-
-// StatusAt tells how the grant stands at a moment, whether or not its end has been recorded.
-func (g *Grant) StatusAt(now time.Time) GrantStatus {
-	if g == nil {
-		return "none"
-	}
-	if g.Status == GrantLive && !g.Live(now) {
-		return GrantExpired
-	}
-	return g.Status
 }
 
 // Clone copies the state, so that folding on does not change what others hold. Grants are replaced, never changed in place.
@@ -281,15 +193,6 @@ func (c *Collaboration) close(status CollaborationStatus) {
 	clear(c.Managers)
 }
 
-func (c *Collaboration) endGrant(status GrantStatus, epoch int) {
-	if c.Grant != nil {
-		grant := *c.Grant
-		grant.Status = status
-		c.Grant = &grant
-	}
-	c.AccessEpoch = epoch
-}
-
 func (e MessageSent) Apply(c *Collaboration) {
 	c.open(e.Pair)
 	c.heard(e.From)
@@ -312,19 +215,7 @@ func (e RequestWithdrawn) Apply(c *Collaboration)      { c.close(CollaborationWi
 func (e RequestExpired) Apply(c *Collaboration)        { c.close(CollaborationExpired) }
 func (e ClientBlocked) Apply(c *Collaboration)         { c.Blocked = true }
 func (e ClientUnblocked) Apply(c *Collaboration)       { c.Blocked = false }
-func (e AccessRequested) Apply(*Collaboration)         {}
 
-func (e AccessGranted) Apply(c *Collaboration) {
-	c.Grant = &Grant{GrantID: e.GrantID, Status: GrantLive, RoleID: e.RoleID, RoleVersion: e.RoleVersion, Permissions: e.Permissions, AccessEpoch: e.AccessEpoch, ExpiresAt: e.ExpiresAt}
-	c.AccessEpoch = e.AccessEpoch
-}
-
-func (e AccessChanged) Apply(c *Collaboration) {
-	AccessGranted(e).Apply(c)
-}
-
-func (e AccessRevoked) Apply(c *Collaboration)              { c.endGrant(GrantRevoked, e.AccessEpoch) }
-func (e AccessExpired) Apply(c *Collaboration)              { c.endGrant(GrantExpired, e.AccessEpoch) }
 func (e KPINotificationsConfigured) Apply(c *Collaboration) { put(&c.KPIs, e.UserID, e.Sections) }
 func (e AccountManagerAssigned) Apply(c *Collaboration)     { put(&c.Managers, e.UserID, true) }
 func (e AccountManagerUnassigned) Apply(c *Collaboration)   { delete(c.Managers, e.UserID) }

@@ -67,6 +67,23 @@ func (g Engagement) mustBeActive(now time.Time) error {
 	return nil
 }
 
+// mustBeWorking refuses what an active collaboration of two open accounts alone allows: with a closed account nobody works, and
+// access to it or by it fails closed. What only takes away needs no more than mustBeActive.
+func (g Engagement) mustBeWorking(now time.Time) error {
+	if err := g.mustBeActive(now); err != nil {
+		return err
+	}
+	return g.mustBeOpen()
+}
+
+// mustBeOpen refuses what two open accounts are needed for.
+func (g Engagement) mustBeOpen() error {
+	if err := g.Consultancy.mustBeOpen(); err != nil {
+		return err
+	}
+	return g.Client.mustBeOpen()
+}
+
 // mustBePending refuses answers to a request that is no longer open, and tells the state that the race was lost to. A block
 // closes a request as declined, but what it lost to is the block.
 func (g Engagement) mustBePending(now time.Time) error {
@@ -90,13 +107,21 @@ func (g Engagement) mustHaveGrant(now time.Time) error {
 	return nil
 }
 
+// mustHaveOpenGrant refuses what only a grant allows that is live or may become so again.
+func (g Engagement) mustHaveOpenGrant(now time.Time) error {
+	if !g.Collaboration.Grant.open(now) {
+		return g.mustHaveGrant(now)
+	}
+	return nil
+}
+
 // lapsed are the events that the clock owes: what reached its end but has not been recorded yet.
 func (g Engagement) lapsed(now time.Time) []Event {
 	c := g.Collaboration
 	if c.Status == CollaborationPending && c.StatusAt(now) == CollaborationExpired {
 		return []Event{RequestExpired{Pair: g.Pair, Engagement: c.Engagement, ExpiredAt: c.ExpiresAt}}
 	}
-	if c.Grant != nil && c.Grant.Status == GrantLive && !c.Grant.Live(now) {
+	if c.Grant.lapsed(now) {
 		return []Event{AccessExpired{Pair: g.Pair, GrantID: c.Grant.GrantID, AccessEpoch: c.AccessEpoch + 1, ExpiredAt: c.Grant.ExpiresAt}}
 	}
 	return nil
@@ -106,6 +131,9 @@ func (g Engagement) lapsed(now time.Time) []Event {
 func (g Engagement) approachable() error {
 	if g.Collaboration.Blocked {
 		return Refuse("client_blocked", blocked, "the consultancy has blocked the client")
+	}
+	if err := g.mustBeOpen(); err != nil {
+		return err
 	}
 	if err := g.Partnership.MustBeInStanding(); err != nil {
 		return err
@@ -126,10 +154,12 @@ func (g Engagement) Send(actor Actor, e MessageSent) ([]Event, error) {
 		if err := g.Client.AuthorizeAdmin(actor); err != nil {
 			return nil, err
 		}
-		if g.Collaboration.Status != CollaborationActive {
-			if err := g.approachable(); err != nil {
+		if g.Collaboration.Status == CollaborationActive {
+			if err := g.mustBeOpen(); err != nil {
 				return nil, err
 			}
+		} else if err := g.approachable(); err != nil {
+			return nil, err
 		}
 		e.From = ClientSide
 		return []Event{e}, nil
@@ -138,6 +168,9 @@ func (g Engagement) Send(actor Actor, e MessageSent) ([]Event, error) {
 		return nil, Missing("collaboration", g.Pair.CollaborationID())
 	}
 	if err := g.works(actor); err != nil {
+		return nil, err
+	}
+	if err := g.mustBeOpen(); err != nil {
 		return nil, err
 	}
 	e.From = ConsultancySide
@@ -196,6 +229,9 @@ func (g Engagement) Accept(actor Actor, now time.Time) ([]Event, error) {
 		return nil, err
 	}
 	if err := g.mustBePending(now); err != nil {
+		return nil, err
+	}
+	if err := g.mustBeOpen(); err != nil {
 		return nil, err
 	}
 	if err := g.Partnership.MustBeInStanding(); err != nil {
@@ -275,7 +311,7 @@ func (g Engagement) ConfigureKPIs(actor Actor, now time.Time, sections []Section
 	if err := g.works(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
+	if err := g.mustBeWorking(now); err != nil {
 		return nil, err
 	}
 	chosen := []Section{}
@@ -303,7 +339,7 @@ func (g Engagement) Assign(actor Actor, now time.Time, userIDs []uuid.UUID) ([]E
 	if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
+	if err := g.mustBeWorking(now); err != nil {
 		return nil, err
 	}
 	var events []Event
@@ -321,12 +357,16 @@ func (g Engagement) Assign(actor Actor, now time.Time, userIDs []uuid.UUID) ([]E
 	return events, nil
 }
 
-// Unassign ends a person's charge of the client (S8).
+// Unassign ends a person's charge of the client (S8). The ledger itself does it when the person has left the consultancy (S4).
 func (g Engagement) Unassign(actor Actor, now time.Time, userID uuid.UUID) ([]Event, error) {
 	if err := g.known(); err != nil {
 		return nil, err
 	}
-	if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
+	if actor.Kind == ActorSystem {
+		if member, ok := g.Consultancy.Members[userID]; ok {
+			return nil, Refuse("still_a_member", string(member.Role), "the person is a member of the consultancy, with role %s", member.Role)
+		}
+	} else if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
 		return nil, err
 	}
 	if err := g.mustBeActive(now); err != nil {
@@ -338,12 +378,25 @@ func (g Engagement) Unassign(actor Actor, now time.Time, userID uuid.UUID) ([]Ev
 	return []Event{AccountManagerUnassigned{Pair: g.Pair, UserID: userID}}, nil
 }
 
+// ends tells for which side the actor may end the collaboration. The ledger itself does it when a side has left for good (B).
+func (g Engagement) ends(actor Actor) (Side, error) {
+	switch {
+	case actor.Kind != ActorSystem:
+		return g.either(actor)
+	case g.Partnership.Status == PartnershipOver, g.Consultancy.Status == AccountOver:
+		return ConsultancySide, nil
+	case g.Client.Status == AccountOver:
+		return ClientSide, nil
+	}
+	return "", Refuse("collaboration_goes_on", string(g.Collaboration.Status), "the partnership is not terminated, and both accounts are open")
+}
+
 // End ends the collaboration in one append: the grant, the account managers, and the collaboration itself (S11).
 func (g Engagement) End(actor Actor, now time.Time, reason string) ([]Event, error) {
 	if err := g.known(); err != nil {
 		return nil, err
 	}
-	side, err := g.either(actor)
+	side, err := g.ends(actor)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +406,7 @@ func (g Engagement) End(actor Actor, now time.Time, reason string) ([]Event, err
 	epoch := g.Collaboration.AccessEpoch
 	events := g.lapsed(now)
 	epoch += len(events)
-	if g.Collaboration.Grant.Live(now) {
+	if g.Collaboration.Grant.open(now) {
 		epoch++
 		events = append(events, AccessRevoked{Pair: g.Pair, GrantID: g.Collaboration.Grant.GrantID, AccessEpoch: epoch})
 	}

@@ -122,6 +122,9 @@ func (a *Account) AcceptInvitation(actor Actor, now time.Time, accountID, invita
 	if actor.Kind != ActorUser || actor.AccountID != a.ID || actor.UserID != invitation.UserID {
 		return nil, Forbid("not_the_invited", "only the invited person may accept an invitation")
 	}
+	if err := a.mustBeOpen(); err != nil {
+		return nil, err
+	}
 	if !now.Before(invitation.ExpiresAt) {
 		return nil, Refuse("invitation_expired", "expired", "the invitation lapsed at %s", invitation.ExpiresAt.Format(time.RFC3339))
 	}
@@ -179,6 +182,8 @@ func (a *Account) RemoveMember(actor Actor, e MemberRemoved) (Event, error) {
 		if err := a.AuthorizeAdmin(actor); err != nil {
 			return nil, err
 		}
+	} else if err := a.mustBeOpen(); err != nil {
+		return nil, err
 	}
 	if member.Role == RoleOwner {
 		return nil, Refuse("owner_stays", string(RoleOwner), "the owner cannot be removed; transfer the ownership first")

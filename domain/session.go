@@ -65,6 +65,27 @@ func (s *Session) Clone() *Session {
 func (e ClientAccountOpened) Apply(s *Session) { *s = Session{e, SessionOpen} }
 func (e ClientAccountClosed) Apply(s *Session) { s.Status = SessionClosed }
 
+// mustHaveAccess refuses whatever the consultancy's people do in the client's account unless everything holds that access needs
+// (invariant 1).
+func (g Engagement) mustHaveAccess(now time.Time) error {
+	if err := g.mustBeWorking(now); err != nil {
+		return err
+	}
+	if err := g.Partnership.MustBeInStanding(); err != nil {
+		return err
+	}
+	return g.mustHaveGrant(now)
+}
+
+// holds tells whether the access behind a log-in is what it was: the grant, its epoch (invariant 4), and the person's work for the client.
+func (g Engagement) holds(session *Session, now time.Time) bool {
+	if g.works(User(session.ConsultancyID, session.UserID)) != nil || g.mustHaveAccess(now) != nil {
+		return false
+	}
+	grant := g.Collaboration.Grant
+	return grant.GrantID == session.GrantID && grant.AccessEpoch == session.AccessEpoch
+}
+
 // OpenClientAccount logs the actor in to the client's account (S9): with a live grant, in standing, for an hour at most, and
 // with no more than grant, plan and assignment together permit.
 func (g Engagement) OpenClientAccount(actor Actor, now time.Time, sessionID uuid.UUID, purpose string) (Event, error) {
@@ -74,13 +95,7 @@ func (g Engagement) OpenClientAccount(actor Actor, now time.Time, sessionID uuid
 	if err := g.works(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
-		return nil, err
-	}
-	if err := g.Partnership.MustBeInStanding(); err != nil {
-		return nil, err
-	}
-	if err := g.mustHaveGrant(now); err != nil {
+	if err := g.mustHaveAccess(now); err != nil {
 		return nil, err
 	}
 	grant := g.Collaboration.Grant
@@ -99,9 +114,12 @@ func (g Engagement) OpenClientAccount(actor Actor, now time.Time, sessionID uuid
 }
 
 // CloseClientAccount ends a log-in: by the person who logged in, or by the owner or an administrator of either side, since
-// either side may narrow access (invariant 6).
+// either side may narrow access (invariant 6). The ledger itself does it when the access behind the log-in is lost.
 func (g Engagement) CloseClientAccount(actor Actor, now time.Time, session *Session) (Event, error) {
-	if actor.Kind == ActorUser && actor.AccountID == session.ConsultancyID && actor.UserID == session.UserID {
+	reason := LoggedOut
+	if actor.Kind == ActorSystem {
+		reason = Lost
+	} else if actor.Kind == ActorUser && actor.AccountID == session.ConsultancyID && actor.UserID == session.UserID {
 		if _, err := g.Consultancy.Authorize(actor); err != nil {
 			return nil, err
 		}
@@ -111,5 +129,8 @@ func (g Engagement) CloseClientAccount(actor Actor, now time.Time, session *Sess
 	if session.Status != SessionOpen || !now.Before(session.ExpiresAt) {
 		return nil, Refuse("session_closed", string(SessionClosed), "the session is over")
 	}
-	return ClientAccountClosed{Pair: g.Pair, SessionID: session.SessionID, Reason: LoggedOut}, nil
+	if reason == Lost && g.holds(session, now) {
+		return nil, Refuse("access_not_lost", string(SessionOpen), "the access behind the session holds")
+	}
+	return ClientAccountClosed{Pair: g.Pair, SessionID: session.SessionID, Reason: reason}, nil
 }

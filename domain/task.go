@@ -11,8 +11,9 @@ type TaskStatus string
 
 // The states of a task.
 const (
-	TaskPending  TaskStatus = "pending"
-	TaskFinished TaskStatus = "completed"
+	TaskPending   TaskStatus = "pending"
+	TaskFinished  TaskStatus = "completed"
+	TaskAbandoned TaskStatus = "cancelled"
 )
 
 // TaskRaised is a pending activity in a section of a client's account (S10).
@@ -35,11 +36,33 @@ type TaskCompleted struct {
 	GrantID       uuid.UUID `json:"grantId,omitzero"`
 }
 
+// TaskCancelled says that a task need not be done any more (B).
+type TaskCancelled struct {
+	TaskID   uuid.UUID `json:"taskId"`
+	ClientID uuid.UUID `json:"clientId"`
+	Section  Section   `json:"section"`
+}
+
+// TaskReopened makes a completed task pending again (B).
+type TaskReopened struct {
+	TaskID   uuid.UUID `json:"taskId"`
+	ClientID uuid.UUID `json:"clientId"`
+	Section  Section   `json:"section"`
+}
+
 func (TaskRaised) EventType() string    { return "task.TaskRaised.v1" }
 func (TaskCompleted) EventType() string { return "task.TaskCompleted.v1" }
+func (TaskCancelled) EventType() string { return "task.TaskCancelled.v1" }
+func (TaskReopened) EventType() string  { return "task.TaskReopened.v1" }
 
 // Parties is the client alone: what a consultancy may see of a task depends on its grant.
 func (e TaskRaised) Parties() []uuid.UUID { return []uuid.UUID{e.ClientID} }
+
+// Parties is the client alone.
+func (e TaskCancelled) Parties() []uuid.UUID { return []uuid.UUID{e.ClientID} }
+
+// Parties is the client alone.
+func (e TaskReopened) Parties() []uuid.UUID { return []uuid.UUID{e.ClientID} }
 
 // Parties are the client, and the consultancy that did the task.
 func (e TaskCompleted) Parties() []uuid.UUID {
@@ -63,6 +86,8 @@ func (t *Task) Clone() *Task {
 
 func (e TaskRaised) Apply(t *Task)    { *t = Task{e, TaskPending} }
 func (e TaskCompleted) Apply(t *Task) { t.Status = TaskFinished }
+func (TaskCancelled) Apply(t *Task)   { t.Status = TaskAbandoned }
+func (TaskReopened) Apply(t *Task)    { t.Status = TaskPending }
 
 // Raise notes a pending activity (S10): by a service of the platform, or by a client's user who may edit the section. Raising
 // the same reference again is no new task; with other content it is refused.
@@ -70,10 +95,8 @@ func (t *Task) Raise(actor Actor, client *Account, e TaskRaised) (Event, error) 
 	if err := client.MustBe(Business, e.ClientID); err != nil {
 		return nil, err
 	}
-	if actor.Kind != ActorService {
-		if err := client.mayEdit(actor, e.Section); err != nil {
-			return nil, err
-		}
+	if err := client.keepsTasks(actor, e.Section); err != nil {
+		return nil, err
 	}
 	if t.TaskID == uuid.Nil {
 		return e, nil
@@ -84,6 +107,36 @@ func (t *Task) Raise(actor Actor, client *Account, e TaskRaised) (Event, error) 
 		return nil, Refuse("external_ref_reused", string(t.Status), "task %q was raised before with other content", e.ExternalRef)
 	}
 	return nil, nil
+}
+
+// keepsTasks lets those through who say which tasks an open account has: services of the platform, and members who may edit the section.
+func (a *Account) keepsTasks(actor Actor, section Section) error {
+	if actor.Kind == ActorService {
+		return a.mustBeOpen()
+	}
+	return a.mayEdit(actor, section)
+}
+
+// Cancel says that a pending task need not be done any more (B).
+func (t *Task) Cancel(actor Actor, client *Account) (Event, error) {
+	if err := client.keepsTasks(actor, t.Section); err != nil {
+		return nil, err
+	}
+	if err := t.mustBePending(); err != nil {
+		return nil, err
+	}
+	return TaskCancelled{TaskID: t.TaskID, ClientID: t.ClientID, Section: t.Section}, nil
+}
+
+// Reopen makes a completed task pending again (B).
+func (t *Task) Reopen(actor Actor, client *Account) (Event, error) {
+	if err := client.keepsTasks(actor, t.Section); err != nil {
+		return nil, err
+	}
+	if t.Status != TaskFinished {
+		return nil, Refuse("task_not_completed", string(t.Status), "the task is %s", t.Status)
+	}
+	return TaskReopened{TaskID: t.TaskID, ClientID: t.ClientID, Section: t.Section}, nil
 }
 
 // mayEdit lets members through whose role gives edit on the section.
@@ -125,13 +178,7 @@ func (g Engagement) CompleteTask(actor Actor, now time.Time, t *Task) (Event, er
 	if err := g.works(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeActive(now); err != nil {
-		return nil, err
-	}
-	if err := g.Partnership.MustBeInStanding(); err != nil {
-		return nil, err
-	}
-	if err := g.mustHaveGrant(now); err != nil {
+	if err := g.mustHaveAccess(now); err != nil {
 		return nil, err
 	}
 	grant := g.Collaboration.Grant
