@@ -92,7 +92,7 @@ func problemStatuses() map[int]string {
 		http.StatusUnsupportedMediaType:  "The body is not sent as application/json (json_required).",
 		http.StatusUnprocessableEntity:   "A rule says no; code and state tell which and why (not_pending, no_live_grant, collaboration_not_active, idempotency_key_reused, …).",
 		http.StatusInternalServerError:   "The ledger has failed; its log tells why, under the id in the detail (internal).",
-		http.StatusServiceUnavailable:    "The ledger cannot do this now; try again after Retry-After, with the same Idempotency-Key (unavailable, overloaded, timeout, not_yet, …).",
+		http.StatusServiceUnavailable:    "The ledger cannot do this now; try again after Retry-After, with the same Idempotency-Key (unavailable, overloaded, storage_full, timeout, not_yet, …).",
 	}
 }
 

@@ -112,9 +112,9 @@ func accessScenarios() []scenario {
 		{"a stranger", inside, by(stranger, RevokeAccess{theirs}), forbids("not_a_member")},
 		{"a service", inside, by(billing, RevokeAccess{theirs}), forbids("member_required")},
 		{"after the collaboration ended", ended, by(shopOwner, RevokeAccess{theirs}), refuses("collaboration_not_active", "ended")},
-		{"without a grant", active, by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "none")},
-		{"twice", history(inside, revoked), by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "revoked")},
-		{"at its end", history(active, until(noon)), by(shopOwner, RevokeAccess{theirs}), refuses("no_live_grant", "expired")},
+		{"without a grant", active, by(shopOwner, RevokeAccess{theirs}), refuses("no_grant", "none")},
+		{"twice", history(inside, revoked), by(shopOwner, RevokeAccess{theirs}), refuses("no_grant", "revoked")},
+		{"at its end", history(active, until(noon)), by(shopOwner, RevokeAccess{theirs}), refuses("no_grant", "expired")},
 	}
 }
 

@@ -176,7 +176,7 @@ func memberScenarios() []scenario {
 		{"the owner", history(firm, lapsed), by(firmOwner, lapse), forbids("system_required")},
 		{"a service", history(firm, lapsed), by(operator, lapse), forbids("system_required")},
 		{"a microsecond before its end", history(firm, invitedNora), by(clock, lapse).at(invitationEnd.Add(-time.Microsecond)), refuses("not_due", "invited")},
-		{"twice", history(firm, lapsed, lapseOf(lapsed)), by(clock, lapse), refuses("invitation_expired", "expired")},
+		{"twice", history(firm, lapsed, lapseOf(lapsed)), by(clock, lapse), refuses("already_expired", "expired")},
 
 		{"an administrator promotes", firm, by(firmAdmin, promote), raises(domain.MemberRoleChanged{AccountID: firmID, UserID: firmManager.UserID, Role: domain.RoleAdministrator})},
 		{"an administrator steps back", firm, by(firmAdmin, ChangeMemberRole{firmID, firmAdmin.UserID, domain.RoleAccountManager}), raises(domain.MemberRoleChanged{AccountID: firmID, UserID: firmAdmin.UserID, Role: domain.RoleAccountManager})},

@@ -17,9 +17,29 @@ import (
 
 // allScenarios is every scenario of the package, for the tests about them.
 func allScenarios() []scenario {
+	return slices.Concat(openScenarios(), closedScenarios(), orderScenarios())
+}
+
+// openScenarios are those that are about one command each.
+func openScenarios() []scenario {
 	return slices.Concat(accountScenarios(), memberScenarios(), roleScenarios(), partnershipScenarios(), profileScenarios(),
 		conversationScenarios(), requestScenarios(), accessScenarios(), grantUpkeepScenarios(), grantEndScenarios(), responsibilityScenarios(), endScenarios(),
-		sessionScenarios(), taskScenarios(), orderScenarios())
+		sessionScenarios(), taskScenarios())
+}
+
+func TestNobodyActsForAClosedAccount(t *testing.T) { run(t, closedScenarios()) }
+
+// closedScenarios are all scenarios in which a member is accepted, had the member's account been closed right before.
+func closedScenarios() []scenario {
+	var closed []scenario
+	for _, s := range openScenarios() {
+		if s.then.refusal == nil && s.when.actor.Kind == domain.ActorUser {
+			s.name += ", of an account that was closed"
+			s.given, s.then = history(s.given, domain.AccountClosed{AccountID: s.when.actor.AccountID}), refuses("account_closed", "closed")
+			closed = append(closed, s)
+		}
+	}
+	return closed
 }
 
 func TestScenariosInOrder(t *testing.T) { run(t, orderScenarios()) }
@@ -42,6 +62,10 @@ func orderScenarios() []scenario {
 		{"a stranger, not active", pending, by(stranger, grant), forbids("not_a_member")},
 		{"not active, no standing, the owner's role", history(pending, notInStanding), by(shopOwner, grant), refuses("collaboration_not_active", "pending")},
 		{"no standing, a live grant, the owner's role", history(inside, notInStanding), by(shopOwner, grant), refuses("partnership_not_in_standing", "suspended")},
+		{"a closed account, not active", history(ended, firmClosed), by(shopOwner, grant), refuses("account_closed", "closed")},
+		{"a closed account, pending", history(pending, firmClosed), by(shopOwner, RequestCollaboration{theirs, "m"}), refuses("account_closed", "closed")},
+		{"a closed account, not pending", history(ended, shopClosed), by(firmOwner, AcceptCollaboration{theirs}), refuses("account_closed", "closed")},
+		{"a closed account, blocked", history(enquiry, block, firmClosed), by(shopOwner, SendMessage{theirs, "m"}), refuses("account_closed", "closed")},
 		{"a live grant, the owner's role", inside, by(shopOwner, grant), refuses("grant_exists", "granted")},
 
 		{"no collaboration, a stranger", market, by(stranger, open), misses("collaboration_not_found")},

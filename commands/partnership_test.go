@@ -90,8 +90,8 @@ func partnershipScenarios() []scenario {
 		{"a reviewer for the ledger's reason", history(partner, pastDue), by(maria, lapse), forbids("reason_reserved")},
 		{"the ledger for a reviewer's reason", partner, by(reactor, suspend), forbids("reason_reserved")},
 		{"a reason that nobody knows", partner, by(maria, SuspendPartnership{firmID, "mood"}), malforms("reason")},
-		{"under review", applied, by(maria, suspend), refuses("partnership_not_in_standing", "applied")},
-		{"after it was terminated", history(partner, terminated), by(maria, suspend), refuses("partnership_not_in_standing", "terminated")},
+		{"under review", applied, by(maria, suspend), refuses("not_a_partner", "applied")},
+		{"after it was terminated", history(partner, terminated), by(maria, suspend), refuses("not_a_partner", "terminated")},
 		{"twice", history(partner, notInStanding), by(maria, suspend), refuses("already_suspended", "suspended")},
 		{"the ledger, twice", history(partner, pastDue, unpaid), by(reactor, lapse), refuses("already_suspended", "suspended")},
 		{"the ledger, what a reviewer has suspended", history(partner, pastDue, notInStanding), by(reactor, lapse), refuses("already_suspended", "suspended")},
@@ -117,8 +117,8 @@ func partnershipScenarios() []scenario {
 		{"a consultancy that has not applied", firm, by(maria, terminate), misses("partnership_not_found")},
 		{"the owner", partner, by(firmOwner, terminate), forbids("reviewer_required")},
 		{"the ledger", partner, by(reactor, terminate), forbids("reviewer_required")},
-		{"under review", applied, by(maria, terminate), refuses("partnership_not_in_standing", "applied")},
-		{"twice", history(partner, terminated), by(maria, terminate), refuses("partnership_not_in_standing", "terminated")},
+		{"under review", applied, by(maria, terminate), refuses("not_a_partner", "applied")},
+		{"twice", history(partner, terminated), by(maria, terminate), refuses("not_a_partner", "terminated")},
 	}
 }
 

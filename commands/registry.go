@@ -17,11 +17,30 @@ import (
 // MaxBodyBytes bounds a command's body.
 const MaxBodyBytes = 64 << 10
 
+// Party is somebody who may ask for a command, in words that complete 'who may do it: '.
+type Party string
+
+// The parties. An account is the one that the command is about; a consultancy and a client are the two of a collaboration.
+const (
+	AccountOwner      Party = "the account's owner"
+	AccountAdmin      Party = "the account's owner or an administrator"
+	ConsultancyAdmin  Party = "the consultancy's owner or an administrator"
+	ConsultancyWorker Party = "the consultancy's owner, an administrator, or an account manager assigned to the client"
+	ClientAdmin       Party = "the client's owner or an administrator"
+	ClientEditor      Party = "a member of the client whose role may edit the section"
+	TheInvited        Party = "the invited person"
+	ThePerson         Party = "the member concerned"
+	AService          Party = "a service of the platform"
+	AReviewer         Party = "a reviewer of the platform"
+	TheLedger         Party = "the ledger itself"
+)
+
 // Spec describes one command: an entry of List. All edges are made from it: HTTP, the command line, and their documents.
 type Spec struct {
 	Name    string
 	Step    string // of the guide, for example S5
 	Summary string
+	By      []Party // whom the rules let ask for it
 	Example Command // a complete one, for documentation and tests
 	Request reflect.Type
 	Result  reflect.Type
@@ -53,6 +72,12 @@ func creates[C Command, R any](step, name, summary string, example C, result fun
 			return result(x, c.(C), events)
 		},
 	}
+}
+
+// by lists whom the rules let ask for the command. The rules themselves are the domain's; the tests hold the two to each other.
+func (s Spec) by(parties ...Party) Spec {
+	s.By = parties
+	return s
 }
 
 // Registry finds commands by name and holds their JSON Schemas, against which every body is checked.

@@ -28,7 +28,10 @@ func TestGrantHoldsFromUntil(t *testing.T) {
 		"revoked before its end":            {&domain.Grant{Status: domain.GrantRevoked, ExpiresAt: noon}, noon.Add(-time.Hour), domain.GrantRevoked},
 		"revoked, after its end":            {&domain.Grant{Status: domain.GrantRevoked, ExpiresAt: noon}, noon.Add(time.Hour), domain.GrantRevoked},
 		"recorded as expired, clock behind": {&domain.Grant{Status: domain.GrantExpired, ExpiresAt: noon}, noon.Add(-time.Hour), domain.GrantExpired},
-		"of a status that nobody knows":     {&domain.Grant{Status: "suspended"}, noon, "suspended"},
+		"suspended before its end":          {&domain.Grant{Status: domain.GrantSuspended, ExpiresAt: noon}, noon.Add(-time.Microsecond), domain.GrantSuspended},
+		"suspended, at its end":             {&domain.Grant{Status: domain.GrantSuspended, ExpiresAt: noon}, noon, domain.GrantExpired},
+		"suspended without an end":          {&domain.Grant{Status: domain.GrantSuspended}, noon, domain.GrantSuspended},
+		"of a status that nobody knows":     {&domain.Grant{Status: "frozen"}, noon, "frozen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, test.want, test.grant.StatusAt(test.at))

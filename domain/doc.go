@@ -4,7 +4,7 @@
 // A fact is an event struct with its wire name (EventType) and its fold (Apply) beside its fields; Apply cannot fail, because
 // the rules are checked before an event is raised. Rules are methods of the states and answer with the events to append, or
 // with an *Error whose Code is stable. Refusals come in one order, so that answers are stable: malformed, unknown entity, who
-// is asking, then the state: the collaboration's before the grant's, the grant's before the task's.
+// is asking, then the state: an account's before the collaboration's, that before the grant's, the grant's before the task's.
 //
 // S1 to S11 in comments name the step of the Partner Programme guide that a rule comes from, H its sibling help pages.
 package domain

@@ -70,10 +70,10 @@ func (g Engagement) mustBeActive(now time.Time) error {
 // mustBeWorking refuses what an active collaboration of two open accounts alone allows: with a closed account nobody works, and
 // access to it or by it fails closed. What only takes away needs no more than mustBeActive.
 func (g Engagement) mustBeWorking(now time.Time) error {
-	if err := g.mustBeActive(now); err != nil {
+	if err := g.mustBeOpen(); err != nil {
 		return err
 	}
-	return g.mustBeOpen()
+	return g.mustBeActive(now)
 }
 
 // mustBeOpen refuses what two open accounts are needed for.
@@ -110,7 +110,8 @@ func (g Engagement) mustHaveGrant(now time.Time) error {
 // mustHaveOpenGrant refuses what only a grant allows that is live or may become so again.
 func (g Engagement) mustHaveOpenGrant(now time.Time) error {
 	if !g.Collaboration.Grant.open(now) {
-		return g.mustHaveGrant(now)
+		status := g.Collaboration.Grant.StatusAt(now)
+		return Refuse("no_grant", string(status), "the client's access grant is %s", status)
 	}
 	return nil
 }
@@ -132,9 +133,6 @@ func (g Engagement) approachable() error {
 	if g.Collaboration.Blocked {
 		return Refuse("client_blocked", blocked, "the consultancy has blocked the client")
 	}
-	if err := g.mustBeOpen(); err != nil {
-		return err
-	}
 	if err := g.Partnership.MustBeInStanding(); err != nil {
 		return err
 	}
@@ -154,12 +152,13 @@ func (g Engagement) Send(actor Actor, e MessageSent) ([]Event, error) {
 		if err := g.Client.AuthorizeAdmin(actor); err != nil {
 			return nil, err
 		}
-		if g.Collaboration.Status == CollaborationActive {
-			if err := g.mustBeOpen(); err != nil {
+		if err := g.mustBeOpen(); err != nil {
+			return nil, err
+		}
+		if g.Collaboration.Status != CollaborationActive {
+			if err := g.approachable(); err != nil {
 				return nil, err
 			}
-		} else if err := g.approachable(); err != nil {
-			return nil, err
 		}
 		e.From = ClientSide
 		return []Event{e}, nil
@@ -205,6 +204,9 @@ func (g Engagement) Request(actor Actor, now time.Time, message string) ([]Event
 	if err := g.Client.AuthorizeAdmin(actor); err != nil {
 		return nil, err
 	}
+	if err := g.mustBeOpen(); err != nil {
+		return nil, err
+	}
 	switch g.Collaboration.StatusAt(now) {
 	case CollaborationPending:
 		return nil, Refuse("already_pending", string(CollaborationPending), "a request is pending already")
@@ -228,10 +230,10 @@ func (g Engagement) Accept(actor Actor, now time.Time) ([]Event, error) {
 	if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
 		return nil, err
 	}
-	if err := g.mustBePending(now); err != nil {
+	if err := g.mustBeOpen(); err != nil {
 		return nil, err
 	}
-	if err := g.mustBeOpen(); err != nil {
+	if err := g.mustBePending(now); err != nil {
 		return nil, err
 	}
 	if err := g.Partnership.MustBeInStanding(); err != nil {

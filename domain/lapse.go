@@ -27,7 +27,7 @@ func (a *Account) ExpireInvitation(actor Actor, now time.Time, accountID, invita
 		return nil, err
 	}
 	if invitation.Expired {
-		return nil, Refuse("invitation_expired", "expired", "the lapse of the invitation is recorded already")
+		return nil, Refuse("already_expired", "expired", "the lapse of the invitation is recorded already")
 	}
 	if now.Before(invitation.ExpiresAt) {
 		return nil, notDue("invited", invitation.ExpiresAt)

@@ -344,10 +344,8 @@ func (p *Partnership) Suspend(actor Actor, consultancy *Account, e PartnershipSu
 	if p.Status == PartnershipOnHold && (own || p.Suspension != SuspendedForSubscription) {
 		return nil, Refuse("already_suspended", string(p.Status), "the partnership is suspended already: %s", p.Suspension)
 	}
-	if p.Status != PartnershipOnHold {
-		if err := p.MustBeInStanding(); err != nil {
-			return nil, err
-		}
+	if err := p.mustBePartner(); err != nil {
+		return nil, err
 	}
 	if own && consultancy.Subscription == Current {
 		return nil, Refuse("subscription_current", string(Current), "the subscription is current")
@@ -381,12 +379,18 @@ func (p *Partnership) Terminate(actor Actor, e PartnershipTerminated) (Event, er
 	if err := actor.mustReview(); err != nil {
 		return nil, err
 	}
-	if p.Status != PartnershipOnHold {
-		if err := p.MustBeInStanding(); err != nil {
-			return nil, err
-		}
+	if err := p.mustBePartner(); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// mustBePartner refuses what only a partner can meet with, be it in standing or suspended.
+func (p *Partnership) mustBePartner() error {
+	if p.Status != PartnershipInStanding && p.Status != PartnershipOnHold {
+		return Refuse("not_a_partner", string(p.Status), "the consultancy is no partner: %s", p.Status)
+	}
+	return nil
 }
 
 // reviewed checks that the consultancy has applied once, and that the actor is a reviewer or the ledger itself.

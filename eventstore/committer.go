@@ -14,6 +14,7 @@ import (
 
 // Limits of the committer's work on one batch.
 const (
+	enoughEvents    = 256              // in a batch that does not linger for more
 	maxBatchExpects = 4_096            // expectations that a batch holds at most, unless its first append alone has more
 	commitTimeout   = 10 * time.Second // for one transaction; then its outcome is unknown
 	readTimeout     = 2 * time.Second  // for one read, or for taking the lock, that a batch needs
@@ -48,61 +49,56 @@ type committer struct {
 // run commits until the queue is closed and empty.
 func (c *committer) run() {
 	for {
-		batch := c.gather()
-		if len(batch) == 0 {
-			return
+		first := c.carried
+		if c.carried = nil; first == nil {
+			if first = <-c.queue; first == nil {
+				return
+			}
 		}
-		c.settle(batch)
+		if batch := c.gather(first); len(batch) > 0 {
+			c.settle(batch)
+		}
 	}
 }
 
-// gather waits for an append and takes all that have come meanwhile, as far as one batch holds them. It skips those whose
-// callers have given up. It answers none only when the queue is closed.
-func (c *committer) gather() []*pending {
+// gather takes what waits behind a first append, as far as one batch holds it. It skips those whose callers have given up.
+func (c *committer) gather(first *pending) []*pending {
 	var batch []*pending
 	events, expects, size := 0, 0, int64(0)
-	for {
-		next, open := c.next(len(batch) == 0)
-		if next == nil {
-			if open || len(batch) > 0 {
-				return batch
-			}
-			return nil
-		}
+	for next := first; next != nil; next = c.next(events) {
 		events += max(1, len(next.drafts))
 		expects += len(next.append.Expect)
 		size += next.size
-		if len(batch) > 0 && (events > MaxBatchEvents || expects > maxBatchExpects || size > MaxAppendBytes) {
+		if next != first && (events > MaxBatchEvents || expects > maxBatchExpects || size > MaxAppendBytes) {
 			c.carried = next
-			return batch
+			break
 		}
 		c.waiting.Add(-next.size)
 		if next.ctx.Err() == nil {
 			batch = append(batch, next)
 		}
 	}
+	return batch
 }
 
-// next is the next append of the queue; nil when none waits, or when the queue is closed.
-func (c *committer) next(wait bool) (next *pending, open bool) {
-	if next, c.carried = c.carried, nil; next != nil {
-		return next, true
-	}
-	if wait {
-		next, open = <-c.queue
-		return next, open
-	}
+// next is the next append that waits, or nil. While the batch is small, those whose answers were given just now get a turn
+// first to come back with another one: a larger batch costs less for each of its events. A large one is better committed while
+// the next gathers.
+func (c *committer) next(events int) *pending {
 	select {
-	case next, open = <-c.queue:
-		return next, open
+	case next := <-c.queue:
+		return next
 	default:
+	}
+	if events >= enoughEvents {
+		return nil
 	}
 	runtime.Gosched()
 	select {
-	case next, open = <-c.queue:
-		return next, open
+	case next := <-c.queue:
+		return next
 	default:
-		return nil, true
+		return nil
 	}
 }
 
@@ -162,7 +158,7 @@ func (c *committer) attempt() (*plan, error) {
 		c.known.learn(stream, tip)
 	}
 	c.head = p.batch.Head
-	c.progress.advance(c.head)
+	c.progress.committed(c.head, p.batch.Records)
 	return p, nil
 }
 
@@ -188,7 +184,7 @@ func (c *committer) lock() error {
 		c.known.advance(tail)
 	}
 	c.head = head
-	c.progress.advance(head)
+	c.progress.read(head)
 	return nil
 }
 

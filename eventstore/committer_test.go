@@ -38,8 +38,11 @@ func TestAQueueThatIsFullRefusesAtOnce(t *testing.T) {
 
 			// It takes appends again when the committer has taken some.
 			c := committer{queue: s.queue, waiting: &s.waitingBytes}
-			for s.Waiting() > 0 || c.carried != nil {
-				require.NotEmpty(t, c.gather())
+			for s.Waiting() > 0 {
+				c.gather(<-s.queue)
+			}
+			if c.carried != nil {
+				c.gather(c.carried)
 			}
 			require.Zero(t, s.waitingBytes.Load())
 			require.NoError(t, s.enqueue(waiting(1, 1)))
@@ -73,15 +76,17 @@ func TestABatchHoldsWhatItsLimitsAllow(t *testing.T) {
 				queue <- p
 			}
 			close(queue)
-			committer := committer{queue: queue, waiting: new(atomic.Int64)}
+			committer := committer{queue: queue, waiting: new(atomic.Int64), carried: <-queue}
 			var got []*pending
 			for _, size := range c.batches {
-				batch := committer.gather()
+				first := committer.carried
+				committer.carried = nil
+				batch := committer.gather(first)
 				require.Len(t, batch, size)
 				got = append(got, batch...)
 			}
 			require.Equal(t, c.appends, got, "in the order in which they came")
-			require.Empty(t, committer.gather())
+			require.Nil(t, committer.carried)
 		})
 	}
 }
@@ -99,26 +104,25 @@ func (unreachable) Commit(context.Context, Head, Batch) error { return errUnreac
 
 func TestAppendsAreAnsweredWhenTheDatabaseStaysAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		queue := make(chan *pending, 10)
 		c := &committer{
-			backend: unreachable{}, clock: time.Now, queue: queue, waiting: new(atomic.Int64),
+			backend: unreachable{}, clock: time.Now, waiting: new(atomic.Int64),
 			head: Head{Epoch: testEpoch}, progress: newProgress(Head{Epoch: testEpoch}),
 		}
-		answer := func() (error, time.Duration) {
+		answer := func() (time.Duration, error) {
 			begun := time.Now()
 			p := waiting(0, 0)
 			p.append.CommandID, p.outcome = uuid.New(), make(chan outcome, 1)
-			queue <- p
-			c.settle(c.gather())
-			return (<-p.outcome).err, time.Since(begun)
+			c.settle(c.gather(p))
+			err := (<-p.outcome).err
+			return time.Since(begun), err
 		}
-		err, took := answer()
+		took, err := answer()
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.ErrorIs(t, err, errUnreachable)
 		require.True(t, took >= maxOutage && took <= maxOutage+maxRetryWait, fmt.Sprint("in the bubble's time: ", took))
 
 		// Those that come while it is away need not wait for it once more.
-		err, took = answer()
+		took, err = answer()
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.Zero(t, took)
 	})

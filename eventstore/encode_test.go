@@ -120,3 +120,16 @@ func TestBytesThatAreNoRecordAreRefused(t *testing.T) {
 	_, err := Record{Bytes: []byte("{"), Position: 7}.Envelope()
 	require.ErrorContains(t, err, "position 7")
 }
+
+func BenchmarkParseRecord(b *testing.B) {
+	record := encodeOne(b, Append{
+		CommandID: testCommand, Expect: []StreamVersion{{Stream: testStream}}, Actor: "user:8f14e45f-ceea-467f-a0d5-1c2b3d4e5f60",
+		Events: []NewEvent{{ID: testEvent, Stream: testStream, Type: "collaboration.AccessGranted.v1", Data: []byte(`{}`)}},
+	}, 123456, 12, time.Unix(1772366399, 123456000).UTC()).Bytes
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseRecord(record); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -32,6 +32,9 @@ const (
 	MaxQueueBytes     = 256 << 20 // bytes of their events' data; past it likewise
 )
 
+// uuidLength is how long a UUID is as text.
+const uuidLength = 36
+
 // StreamID names the stream that holds the history of one thing, for example collaboration-6b5f….
 type StreamID struct {
 	Kind string
@@ -44,11 +47,12 @@ func (s StreamID) String() string { return s.Kind + "-" + s.ID.String() }
 // ParseStreamID reads a stream's name, for example one that came in a URL. It takes only what String writes.
 func ParseStreamID(name string) (StreamID, error) {
 	kind, id, _ := strings.Cut(name, "-")
-	parsed, err := uuid.Parse(id)
-	if stream := (StreamID{Kind: kind, ID: parsed}); err == nil && stream.valid() && stream.String() == name {
-		return stream, nil
+	parsed, err := uuid.Parse(id) // which reads other spellings too
+	stream := StreamID{Kind: kind, ID: parsed}
+	if err != nil || len(id) != uuidLength || strings.ContainsAny(id, "ABCDEF") || !stream.valid() {
+		return StreamID{}, fmt.Errorf("stream %q is not of the form kind-uuid", name)
 	}
-	return StreamID{}, fmt.Errorf("stream %q is not of the form kind-uuid", name)
+	return stream, nil
 }
 
 // valid tells whether a stream may be in the log: its kind is a short word in lower case, its UUID is not nil.

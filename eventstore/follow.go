@@ -80,7 +80,7 @@ func (s *Store) readPages(ctx context.Context, from Checkpoint, pages chan<- []R
 		if err := s.waitAfter(ctx, from); err != nil {
 			return err
 		}
-		page, err := s.ReadAll(ctx, from.Position, MaxPageEvents)
+		page, err := s.nextPage(ctx, from.Position)
 		if err != nil {
 			return fmt.Errorf("follow the log after position %d: %w", from.Position, err)
 		}
@@ -94,6 +94,30 @@ func (s *Store) readPages(ctx context.Context, from Checkpoint, pages chan<- []R
 			return ctx.Err()
 		}
 	}
+}
+
+// nextPage gives what follows a position, which there is. Near the log's end followers share what one of them has read.
+func (s *Store) nextPage(ctx context.Context, position int64) ([]Record, error) {
+	if page := s.progress.after(position); page != nil {
+		return page, nil
+	}
+	if !s.progress.isRecent(position) {
+		return s.ReadAll(ctx, position, MaxPageEvents)
+	}
+	select {
+	case s.progress.reading <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-s.progress.reading }()
+	if page := s.progress.after(position); page != nil {
+		return page, nil
+	}
+	page, err := s.ReadAll(ctx, position, MaxPageEvents)
+	if err == nil {
+		s.progress.page(page)
+	}
+	return page, err
 }
 
 // waitAfter waits until the log goes on after a place in it.
@@ -175,6 +199,6 @@ func (s *Store) look() {
 	defer cancel()
 	before := s.progress.position()
 	if head, err := s.backend.Head(ctx); err == nil {
-		s.progress.observe(before, head)
+		s.progress.observed(before, head)
 	}
 }

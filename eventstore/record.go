@@ -52,27 +52,33 @@ func (r Record) Data() (json.RawMessage, error) {
 // a few hundred nanoseconds where a JSON decoder takes microseconds.
 func ParseRecord(record []byte) (Record, error) {
 	rest := attributes{left: record}
-	rest.after(`"type":"`)
-	r := Record{Bytes: record, Type: rest.value()}
-	rest.after(`"subject":"`)
+	rest.expect(`{"specversion":"1.0","id":"`)
+	rest.value()
+	rest.expect(`,"source":"`)
+	rest.value()
+	rest.expect(`,"type":"`)
+	r := Record{Bytes: record, Type: string(rest.value())}
+	rest.expect(`,"subject":"`)
 	subject := rest.value()
-	rest.after(`"time":"`)
+	rest.expect(`,"time":"`)
 	recordedAt := rest.value()
-	rest.after(`"sequence":"`)
+	rest.expect(`,"datacontenttype":"application/json","dataschema":"`)
+	rest.value()
+	rest.expect(`,"sequence":"`)
 	sequence := rest.value()
-	rest.after(`"streamversion":"`)
+	rest.expect(`,"streamversion":"`)
 	version := rest.value()
-	rest.after(`,"commandid":"`)
+	rest.find(`,"commandid":"`)
 	commandID := rest.value()
 	if rest.broken {
 		return Record{}, fmt.Errorf("an event's bytes are not a record: %.80q", record)
 	}
 	var errs [5]error
-	r.Stream, errs[0] = ParseStreamID(subject)
-	r.RecordedAt, errs[1] = time.Parse(timeLayout, recordedAt)
-	r.Position, errs[2] = strconv.ParseInt(sequence, 10, 64)
-	r.Version, errs[3] = strconv.ParseInt(version, 10, 64)
-	r.CommandID, errs[4] = uuid.Parse(commandID)
+	r.Stream, errs[0] = ParseStreamID(string(subject))
+	r.RecordedAt, errs[1] = time.Parse(time.RFC3339, string(recordedAt))
+	r.Position, errs[2] = strconv.ParseInt(string(sequence), 10, 64)
+	r.Version, errs[3] = strconv.ParseInt(string(version), 10, 64)
+	r.CommandID, errs[4] = uuid.ParseBytes(commandID)
 	for _, err := range errs {
 		if err != nil {
 			return Record{}, fmt.Errorf("an event's bytes are not a record: %w", err)
@@ -81,21 +87,35 @@ func ParseRecord(record []byte) (Record, error) {
 	return r, nil
 }
 
-// attributes reads forward through a record's bytes. Once it does not find what it looks for it is broken.
+// attributes reads forward through a record's bytes. Once they are not what it expects it is broken.
 type attributes struct {
 	left   []byte
 	broken bool
 }
 
-// after goes on behind the next place that reads so.
-func (a *attributes) after(name string) {
-	_, left, found := bytes.Cut(a.left, []byte(name))
+// expect goes on behind what must come next.
+func (a *attributes) expect(text string) {
+	if !bytes.HasPrefix(a.left, []byte(text)) {
+		a.left, a.broken = nil, true
+		return
+	}
+	a.left = a.left[len(text):]
+}
+
+// find goes on behind the next place that reads so; what a string tells cannot, for its quotes are escaped.
+func (a *attributes) find(text string) {
+	_, left, found := bytes.Cut(a.left, []byte(text))
 	a.left, a.broken = left, a.broken || !found
 }
 
 // value takes what stands before the next quote.
-func (a *attributes) value() string {
-	value, left, found := bytes.Cut(a.left, []byte{'"'})
-	a.left, a.broken = left, a.broken || !found
-	return string(value)
+func (a *attributes) value() []byte {
+	end := bytes.IndexByte(a.left, '"')
+	if end < 0 {
+		a.left, a.broken = nil, true
+		return nil
+	}
+	value := a.left[:end]
+	a.left = a.left[end+1:]
+	return value
 }

@@ -166,7 +166,7 @@ func (s *Store) Head(ctx context.Context) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	s.progress.advance(head)
+	s.progress.read(head)
 	return head, nil
 }
 

@@ -11,8 +11,11 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// embedWait is how long an embedded server may take to start. It reads its streams first, the whole files after a crash.
-const embedWait = time.Minute
+// Limits of an embedded server.
+const (
+	embedWait = time.Minute // for its start; it reads its streams first, the whole files after a crash
+	maxStore  = 1 << 50     // bytes of its files: the disk is the limit, and not how much of it was free at the start
+)
 
 // Embed starts a NATS server with JetStream inside this process, its files in dir, which it creates. Without listen it opens no
 // port; with listen (host:port, port 0 for any free one) everyone who can reach that port may read the feed, and write to it.
@@ -24,11 +27,12 @@ func Embed(ctx context.Context, dir, listen string, log *slog.Logger) (*server.S
 		return nil, fmt.Errorf("feed: the embedded NATS server was not started: %w", context.Cause(ctx))
 	}
 	options := &server.Options{
-		ServerName: "ledger",
-		JetStream:  true,
-		StoreDir:   dir,
-		DontListen: listen == "",
-		NoSigs:     true, // the process's signals are its own business
+		ServerName:        "ledger",
+		JetStream:         true,
+		JetStreamMaxStore: maxStore,
+		StoreDir:          dir,
+		DontListen:        listen == "",
+		NoSigs:            true, // the process's signals are its own business
 	}
 	if listen != "" {
 		var err error

@@ -19,6 +19,10 @@ import (
 // errTailLost ends a pipeline whose stream is shorter than it was.
 var errTailLost = errors.New("feed: the stream has lost events at its end")
 
+// errEventLost holds up a relay whose stream counts a last event that it does not hold, as JetStream leaves it when the server is
+// stopped after its disk was full. That event cannot be published again, and to go on would leave a hole in the feed.
+var errEventLost = errors.New("feed: the stream " + StreamName + " counts a last event that it has lost")
+
 // pipeline publishes events one behind the other without waiting for each to be confirmed. It begins with the question where the
 // stream is, and ends with the first thing that does not go as planned.
 type pipeline struct {
@@ -122,13 +126,17 @@ func sameEpoch(stream jetstream.Stream, epoch uuid.UUID) error {
 	return nil
 }
 
-// sameEvent checks that the stream and the log hold the same event at a position. One that was purged cannot be compared.
+// sameEvent checks that the stream and the log hold the same event at a position, the stream's last. One that was purged cannot be
+// compared, and then there is none at all.
 func (p *pipeline) sameEvent(ctx context.Context, stream jetstream.Stream, position int64) error {
 	if position == 0 {
 		return nil
 	}
 	published, err := stream.GetMsg(ctx, uint64(position))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		if stream.CachedInfo().State.Msgs > 0 {
+			return fmt.Errorf("%w, that at position %d; delete the stream, and it is made and filled anew", errEventLost, position)
+		}
 		return nil
 	}
 	if err != nil {

@@ -195,6 +195,34 @@ func TestNoSingleEventCanBeDeleted(t *testing.T) {
 	requireCopy(t, conn, log, 1)
 }
 
+func TestAStreamThatCountsAnEventThatItHasLostIsNotGoneOnWith(t *testing.T) {
+	log, conn := newLog(t), embed(t)
+	appendEvents(t, log, 3)
+	head, err := log.Head(t.Context())
+	require.NoError(t, err)
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{ // one that lets single events be deleted
+		Name: feed.StreamName, Subjects: []string{feed.SubjectPrefix + ".>"}, Metadata: map[string]string{feed.EpochMetadata: head.Epoch.String()},
+	})
+	require.NoError(t, err)
+	first := relay(t, log, conn)
+	first.reaches(t, 3)
+	first.end(t)
+	require.NoError(t, stream(t, conn).DeleteMsg(t.Context(), 3))
+
+	appendEvents(t, log, 1)
+	second := relay(t, log, conn)
+	require.Eventually(t, func() bool {
+		_, waiting := second.Status()
+		return waiting != nil && strings.Contains(waiting.Error(), "lost, that at position 3; delete the stream")
+	}, eventually, often)
+	require.EqualValues(t, 3, stream(t, conn).CachedInfo().State.LastSeq, "nothing was published behind the hole")
+	require.NoError(t, js.DeleteStream(t.Context(), feed.StreamName))
+	second.reaches(t, 4)
+	requireCopy(t, conn, log, 1)
+}
+
 func TestABrokerThatLostItsTailGetsItAgain(t *testing.T) {
 	log := newLog(t)
 	dir, backup, address := t.TempDir(), t.TempDir(), freeAddress(t)

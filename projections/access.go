@@ -79,10 +79,11 @@ type memberRow struct {
 
 type memberKey struct{ account, user uuid.UUID }
 
-// planRow is what an account subscribes to.
+// planRow is what an account subscribes to, until it is closed.
 type planRow struct {
-	account uuid.UUID
-	plan    domain.Plan
+	account  uuid.UUID
+	plan     domain.Plan
+	closedAt time.Time // zero: it is open
 }
 
 // standingRow says whether a consultancy may act as a partner, and since when that is so.
@@ -161,10 +162,13 @@ var accessMembers = mapping[memberKey, memberRow]{
 }
 
 var accessPlans = mapping[uuid.UUID, planRow]{
-	table:  table{name: "access_plans", key: 1, columns: []column{{"account_id", text}, {"plan", text}}},
+	table: table{
+		name: "access_plans", key: 1,
+		columns: []column{{"account_id", text}, {"plan", text}, {"closed_at", integer}},
+	},
 	key:    func(r *planRow) uuid.UUID { return r.account },
 	args:   func(id uuid.UUID) []any { return []any{id} },
-	fields: func(r *planRow) []any { return []any{&r.account, &r.plan} },
+	fields: func(r *planRow) []any { return []any{&r.account, &r.plan, until(&r.closedAt)} },
 }
 
 var accessStandings = mapping[uuid.UUID, standingRow]{
@@ -196,6 +200,12 @@ func foldGrants(ctx context.Context, tx tx, page []Fact) error {
 		}
 		switch e := fact.Event.(type) {
 		case domain.AccessChanged:
+			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessSuspended:
+			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessResumed:
+			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessExtended:
 			grantIDs = append(grantIDs, e.GrantID)
 		case domain.AccessRevoked:
 			grantIDs = append(grantIDs, e.GrantID)
@@ -267,6 +277,25 @@ func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UU
 		}
 		grant.roleID, grant.permissions, grant.expiresAt = e.RoleID, e.Permissions, e.ExpiresAt
 		begin(e.AccessEpoch, fact.At)
+	case domain.AccessSuspended:
+		grant, err := known(grants, e.GrantID)
+		if err != nil {
+			return err
+		}
+		grant.status = domain.GrantSuspended
+		begin(e.AccessEpoch, fact.At)
+	case domain.AccessResumed:
+		grant, err := known(grants, e.GrantID)
+		if err != nil {
+			return err
+		}
+		grant.status = domain.GrantLive
+	case domain.AccessExtended:
+		grant, err := known(grants, e.GrantID)
+		if err != nil {
+			return err
+		}
+		grant.expiresAt = e.ExpiresAt
 	case domain.AccessRevoked:
 		begin(e.AccessEpoch, fact.At)
 		return endGrant(grants, e.GrantID, domain.GrantRevoked, fact.At)
@@ -345,34 +374,63 @@ func foldPeople(ctx context.Context, tx tx, page []Fact) error {
 	return managers.save(ctx)
 }
 
-// foldFirms keeps what accounts subscribe to, and which consultancies are in standing. Rows are replaced whole here too.
+// foldFirms keeps what accounts subscribe to, and which consultancies are in standing.
 func foldFirms(ctx context.Context, tx tx, page []Fact) error {
-	plans, err := accessPlans.load(ctx, tx, nil)
+	var accountIDs, consultancyIDs []uuid.UUID
+	for _, fact := range page {
+		switch fact.Stream.Kind {
+		case domain.AccountStream:
+			accountIDs = append(accountIDs, fact.Stream.ID)
+		case domain.PartnershipStream:
+			consultancyIDs = append(consultancyIDs, fact.Stream.ID)
+		}
+	}
+	plans, err := accessPlans.load(ctx, tx, accountIDs)
 	if err != nil {
 		return err
 	}
-	standings, err := accessStandings.load(ctx, tx, nil)
+	standings, err := accessStandings.load(ctx, tx, consultancyIDs)
 	if err != nil {
 		return err
 	}
 	for _, fact := range page {
-		switch e := fact.Event.(type) {
-		case domain.AccountRegistered:
-			plans.put(planRow{e.AccountID, e.Plan})
-		case domain.SubscriptionRecorded:
-			plans.put(planRow{e.AccountID, e.Plan})
-		case domain.PartnershipApplied:
-			standings.put(standingRow{e.ConsultancyID, false, fact.At})
-		case domain.PartnershipAccepted:
-			standings.put(standingRow{e.ConsultancyID, true, fact.At})
-		case domain.PartnershipRejected:
-			standings.put(standingRow{e.ConsultancyID, false, fact.At})
+		if err := foldFirm(fact, plans, standings); err != nil {
+			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
 	}
 	if err := plans.save(ctx); err != nil {
 		return err
 	}
 	return standings.save(ctx)
+}
+
+func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow]) error {
+	standing := func(inStanding bool) {
+		if before := standings.get(fact.Stream.ID); before == nil || before.inStanding != inStanding {
+			standings.put(standingRow{fact.Stream.ID, inStanding, fact.At})
+		}
+	}
+	switch e := fact.Event.(type) {
+	case domain.AccountRegistered:
+		plans.put(planRow{account: e.AccountID, plan: e.Plan})
+	case domain.SubscriptionRecorded:
+		account, err := known(plans, e.AccountID)
+		if err != nil {
+			return err
+		}
+		account.plan = e.Plan
+	case domain.AccountClosed:
+		account, err := known(plans, e.AccountID)
+		if err != nil {
+			return err
+		}
+		account.closedAt = fact.At
+	case domain.PartnershipApplied, domain.PartnershipRejected, domain.ApplicationWithdrawn, domain.PartnershipSuspended, domain.PartnershipTerminated:
+		standing(false)
+	case domain.PartnershipAccepted, domain.PartnershipReinstated:
+		standing(true)
+	}
+	return nil
 }
 
 // selection is the condition that an AccessQuery puts on grants or sessions g, beside the person asked for.

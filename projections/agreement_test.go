@@ -101,8 +101,11 @@ func (c *cast) counted(engine *Engine, client firm, section domain.Section) KPIS
 	require.Empty(c.t, page.Next)
 	counts := KPISection{Section: section}
 	for _, task := range page.Items {
-		if task.Status == domain.TaskFinished {
+		switch task.Status {
+		case domain.TaskFinished:
 			counts.Completed++
+			continue
+		case domain.TaskAbandoned:
 			continue
 		}
 		counts.Pending++

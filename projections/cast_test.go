@@ -10,7 +10,6 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
-	"github.com/collabledger/collabledger/eventstore"
 )
 
 // cast is who acts in a run, and what they have made.
@@ -83,6 +82,9 @@ func (c *cast) take(s step) {
 	}
 }
 
+// clockActor records what the clock has ended.
+var clockActor = domain.Actor{Kind: domain.ActorSystem, Name: "clock"}
+
 // roles are what grants are given with, and what members are.
 var (
 	grantRoles  = []domain.Role{domain.RoleSales, domain.RoleFinance, domain.RoleHR, domain.RoleAdministrator, domain.RoleCRM}
@@ -100,7 +102,7 @@ func oneOf[T any](choice int, of []T) T {
 
 // attempts is what a step can try: who is likely to be allowed to, and what. Without a command it lets time pass.
 func attempts() []func(*cast, scene) (domain.Actor, commands.Command) {
-	return slices.Concat(conversations(), accesses(), dailyWork(), firms())
+	return slices.Concat(conversations(), accesses(), dailyWork(), firms(), partnerships())
 }
 
 func conversations() []func(*cast, scene) (domain.Actor, commands.Command) {
@@ -161,6 +163,24 @@ func accesses() []func(*cast, scene) (domain.Actor, commands.Command) {
 			return s.client.owner, commands.RevokeAccess{PairFields: s.pair}
 		},
 		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.SuspendAccess{PairFields: s.pair}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.ResumeAccess{PairFields: s.pair}
+		},
+		func(c *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.ExtendAccess{PairFields: s.pair, ExpiresAt: c.now.Add(time.Duration(s.choice) * time.Hour)}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.AttestAccess{PairFields: s.pair}
+		},
+		func(c *cast, s scene) (domain.Actor, commands.Command) {
+			return clockActor, oneOf(s.choice, []commands.Command{
+				commands.ExpireAccess{PairFields: s.pair}, commands.ExpireRequest{PairFields: s.pair}, commands.RemindGrantEnds{PairFields: s.pair},
+				commands.ExpireSession{SessionID: oneOf(s.choice, c.sessions)},
+			})
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
 			return s.consultancy.owner, commands.ConfigureKPINotifications{PairFields: s.pair, Sections: domain.TaskSections()[:s.choice%4]}
 		},
 		func(_ *cast, s scene) (domain.Actor, commands.Command) {
@@ -200,6 +220,12 @@ func dailyWork() []func(*cast, scene) (domain.Actor, commands.Command) {
 		},
 		func(c *cast, s scene) (domain.Actor, commands.Command) {
 			return oneOf(s.choice, []domain.Actor{s.consultancy.owner, s.client.owner, s.manager}), commands.CompleteTask{TaskID: oneOf(s.choice, c.tasks)}
+		},
+		func(c *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.ReopenTask{TaskID: oneOf(s.choice, c.tasks)}
+		},
+		func(c *cast, s scene) (domain.Actor, commands.Command) {
+			return s.client.owner, commands.CancelTask{TaskID: oneOf(s.choice, c.tasks)}
 		},
 	}
 }
@@ -250,6 +276,48 @@ func firms() []func(*cast, scene) (domain.Actor, commands.Command) {
 	}
 }
 
+// partnerships is how a consultancy stands with the programme.
+func partnerships() []func(*cast, scene) (domain.Actor, commands.Command) {
+	return []func(*cast, scene) (domain.Actor, commands.Command){
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return operator, commands.SuspendPartnership{ConsultancyID: s.consultancy.id, Reason: domain.SuspendedForBreach}
+		},
+		reinstate, reinstate,
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			if s.choice%4 != 0 {
+				return reinstate(nil, s)
+			}
+			return operator, commands.TerminatePartnership{ConsultancyID: s.consultancy.id, Reason: "terms_breached"}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.consultancy.owner, commands.ApplyForPartnership{ConsultancyID: s.consultancy.id}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.consultancy.owner, commands.WithdrawApplication{ConsultancyID: s.consultancy.id}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return operator, commands.AcceptPartnership{ConsultancyID: s.consultancy.id}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.consultancy.owner, commands.UnlistProfile{ConsultancyID: s.consultancy.id}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return s.consultancy.owner, commands.RelistProfile{ConsultancyID: s.consultancy.id}
+		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			if s.choice%20 != 0 {
+				return domain.Actor{}, nil // it is for good, so let it be rare
+			}
+			closed := oneOf(s.choice/20, []firm{s.consultancy, s.client})
+			return closed.owner, commands.CloseAccount{AccountID: closed.id}
+		},
+	}
+}
+
+func reinstate(_ *cast, s scene) (domain.Actor, commands.Command) {
+	return operator, commands.ReinstatePartnership{ConsultancyID: s.consultancy.id}
+}
+
 func review(_ *cast, s scene) (domain.Actor, commands.Command) {
 	return operator, commands.ApproveProfile{ConsultancyID: s.consultancy.id, Revision: 2 + s.choice%3}
 }
@@ -258,9 +326,7 @@ func review(_ *cast, s scene) (domain.Actor, commands.Command) {
 func (c *cast) compareInbox(engine *Engine) {
 	for _, consultancy := range c.consultancies {
 		for _, item := range inboxOf(c.t, engine, consultancy, RequestsQuery{}) {
-			stream := eventstore.StreamID{Kind: domain.CollaborationStream, ID: item.CollaborationID}
-			state, _, err := commands.Load[domain.Collaboration](c.t.Context(), c.executor.States, stream)
-			require.NoError(c.t, err)
+			state := stateOf[domain.Collaboration](c.ledger, domain.CollaborationStream, item.CollaborationID)
 			require.Equal(c.t, state.Messages-state.ReadUpTo[domain.ConsultancySide], item.Unread)
 			require.Equal(c.t, state.Engagement, item.Engagement)
 			require.Equal(c.t, inboxStatus(state, c.now), item.Status)
@@ -278,4 +344,23 @@ func inboxStatus(state *domain.Collaboration, now time.Time) RequestStatus {
 		domain.CollaborationRefused: RequestDeclined, domain.CollaborationWithdrawn: RequestCancelled, domain.CollaborationExpired: RequestCancelled,
 		domain.CollaborationOver: RequestEnded,
 	}[state.StatusAt(now)]
+}
+
+// compareDirectory holds the directory to what the domain lists.
+func (c *cast) compareDirectory(engine *Engine) {
+	page, err := engine.Directory(c.t.Context(), Viewer{}, DirectoryQuery{})
+	require.NoError(c.t, err)
+	listed := map[uuid.UUID]domain.Profile{}
+	for _, item := range page.Items {
+		listed[item.ConsultancyID] = item.Profile
+	}
+	want := map[uuid.UUID]domain.Profile{}
+	for _, f := range c.consultancies {
+		partnership := stateOf[domain.Partnership](c.ledger, domain.PartnershipStream, f.id)
+		account := stateOf[domain.Account](c.ledger, domain.AccountStream, f.id)
+		if partnership.Listed() && account.Status != domain.AccountOver {
+			want[f.id] = partnership.Revisions[partnership.Published-1].Profile
+		}
+	}
+	require.Equal(c.t, want, listed)
 }

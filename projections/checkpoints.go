@@ -71,6 +71,11 @@ func furthest(all []checkpoint, log eventstore.Head) int64 {
 	return position
 }
 
+// isRebuilding tells whether a new generation of a model is being filled.
+func isRebuilding(all []checkpoint, name string) bool {
+	return slices.ContainsFunc(all, func(c checkpoint) bool { return c.name == name && c.state == rebuilding })
+}
+
 // id names the generation among all.
 func (c checkpoint) id() string { return c.name + "_g" + strconv.Itoa(c.generation) }
 

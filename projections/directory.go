@@ -26,16 +26,19 @@ const (
 func directoryModel() model {
 	return model{
 		name: "directory", version: 1,
-		streams: []string{domain.PartnershipStream},
+		streams: []string{domain.AccountStream, domain.PartnershipStream},
 		tables:  []table{directory.table, directoryTerms.table},
 		fold:    foldDirectory,
 	}
 }
 
-// directoryRow is what the directory knows of a consultancy. It is listed while it is in standing and has an approved revision.
+// directoryRow is what the directory knows of a consultancy. It is listed while it is in standing and its account open, when it has
+// an approved revision and has not taken that off the directory.
 type directoryRow struct {
 	consultancyID   uuid.UUID
+	closed          bool // its account is
 	inStanding      bool
+	unlisted        bool // at its own wish
 	listed          bool
 	listedAt        time.Time // since when; zero while it is not listed
 	revision        int       // the approved one; 0: none yet
@@ -51,8 +54,8 @@ var directory = mapping[uuid.UUID, directoryRow]{
 	table: table{
 		name: "directory", key: 1,
 		columns: []column{
-			{"consultancy_id", text}, {"in_standing", boolean}, {"listed", boolean}, {"listed_at", integer}, {"revision", integer}, {"profile", text},
-			{"pending_revision", integer}, {"pending", text}, {"sort_name", text}, {"country", text}, {"city", text},
+			{"consultancy_id", text}, {"closed", boolean}, {"in_standing", boolean}, {"unlisted", boolean}, {"listed", boolean}, {"listed_at", integer},
+			{"revision", integer}, {"profile", text}, {"pending_revision", integer}, {"pending", text}, {"sort_name", text}, {"country", text}, {"city", text},
 		},
 		indexes: []string{"listed, sort_name, consultancy_id"},
 	},
@@ -60,8 +63,8 @@ var directory = mapping[uuid.UUID, directoryRow]{
 	args: func(id uuid.UUID) []any { return []any{id} },
 	fields: func(r *directoryRow) []any {
 		return []any{
-			&r.consultancyID, &r.inStanding, &r.listed, at(&r.listedAt), &r.revision, asJSON(&r.profile),
-			&r.pendingRevision, asJSON(&r.pending), &r.sortName, &r.country, &r.city,
+			&r.consultancyID, &r.closed, &r.inStanding, &r.unlisted, &r.listed, at(&r.listedAt),
+			&r.revision, asJSON(&r.profile), &r.pendingRevision, asJSON(&r.pending), &r.sortName, &r.country, &r.city,
 		}
 	},
 }
@@ -96,12 +99,15 @@ var directoryTerms = mapping[directoryTerm, directoryTerm]{
 }
 
 func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
-	ids := make([]uuid.UUID, len(page))
-	var published []any // consultancies whose terms are replaced
-	for i, fact := range page {
-		ids[i] = fact.Stream.ID
-		if _, ok := fact.Event.(domain.ProfileApproved); ok {
-			published = append(published, fact.Stream.ID)
+	var ids []uuid.UUID
+	var changed []any // consultancies whose terms are replaced
+	for _, fact := range page {
+		switch fact.Event.(type) {
+		case domain.ProfileApproved, domain.PartnershipTerminated:
+			changed = append(changed, fact.Stream.ID)
+		}
+		if concernsDirectory(fact) {
+			ids = append(ids, fact.Stream.ID)
 		}
 	}
 	profiles, err := directory.load(ctx, tx, ids)
@@ -112,11 +118,17 @@ func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 	if err != nil {
 		return err
 	}
-	if err := terms.loadBy(ctx, "consultancy_id", published); err != nil {
+	if err := terms.loadBy(ctx, "consultancy_id", changed); err != nil {
 		return err
 	}
 	for _, fact := range page {
+		if !concernsDirectory(fact) {
+			continue
+		}
 		profile := profiles.change(fact.Stream.ID)
+		if profile == nil && fact.Stream.Kind != domain.PartnershipStream {
+			continue // an account that never asked to be a partner
+		}
 		if profile == nil {
 			profile = profiles.put(directoryRow{consultancyID: fact.Stream.ID})
 		}
@@ -130,13 +142,29 @@ func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 	return terms.save(ctx)
 }
 
-// apply follows the partnership's standing and the review of its profile, and replaces the terms when a revision is published.
+// concernsDirectory picks all facts of partnerships, and of accounts, which have the same ids, that they are closed.
+func concernsDirectory(fact Fact) bool {
+	_, closed := fact.Event.(domain.AccountClosed)
+	return closed || fact.Stream.Kind == domain.PartnershipStream
+}
+
+// apply follows the partnership's standing and the review of its profile, as domain.Partnership does, and replaces the terms when
+// another revision is published, or none any more.
 func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm]) error {
 	switch e := fact.Event.(type) {
-	case domain.PartnershipAccepted:
+	case domain.AccountClosed:
+		r.closed = true
+	case domain.PartnershipAccepted, domain.PartnershipReinstated:
 		r.inStanding = true
-	case domain.PartnershipRejected:
+	case domain.PartnershipSuspended:
 		r.inStanding = false
+	case domain.PartnershipTerminated:
+		*r = directoryRow{consultancyID: r.consultancyID, closed: r.closed, listed: r.listed}
+		replaceTerms(terms, r.consultancyID, domain.Profile{})
+	case domain.ProfileUnlisted:
+		r.unlisted = true
+	case domain.ProfileRelisted:
+		r.unlisted = false
 	case domain.ProfileSubmitted:
 		r.pendingRevision, r.pending = e.Revision, e.Profile
 	case domain.ProfileRejected:
@@ -148,7 +176,7 @@ func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm
 		r.publish()
 		replaceTerms(terms, r.consultancyID, r.profile)
 	}
-	if listed := r.inStanding && r.revision > 0; listed != r.listed {
+	if listed := r.inStanding && !r.closed && !r.unlisted && r.revision > 0; listed != r.listed {
 		r.listed, r.listedAt = listed, time.Time{}
 		if listed {
 			r.listedAt = fact.At
@@ -164,7 +192,7 @@ func (r *directoryRow) publish() {
 	r.sortName, r.country, r.city = foldText(r.profile.DisplayName), foldText(r.profile.Country), foldText(r.profile.City)
 }
 
-// replaceTerms makes a profile findable by what its approved revision says, and by nothing else.
+// replaceTerms makes a consultancy findable by what its approved revision says, and by nothing else.
 func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.UUID, p domain.Profile) {
 	for _, term := range terms.all() {
 		if term.consultancyID == consultancyID {

@@ -71,6 +71,41 @@ func TestTheDirectoryListsTheApprovedRevision(t *testing.T) {
 	})
 }
 
+func TestTheDirectoryListsOnlyPartnersInStandingWhoWishIt(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		vidal := l.partner("Vidal")
+		engine := l.open()
+		l.run(engine)
+		listed := func() []string {
+			l.await(engine)
+			return found(t, engine, DirectoryQuery{Text: "vidal"})
+		}
+		require.Equal(t, []string{"Vidal"}, listed())
+
+		l.do(vidal.owner, commands.UnlistProfile{ConsultancyID: vidal.id})
+		require.Empty(t, listed(), "taken off at its own wish")
+		l.do(vidal.owner, commands.RelistProfile{ConsultancyID: vidal.id})
+		require.Equal(t, []string{"Vidal"}, listed())
+
+		l.do(operator, commands.SuspendPartnership{ConsultancyID: vidal.id, Reason: domain.SuspendedForBreach})
+		require.Empty(t, listed(), "suspended")
+		l.do(operator, commands.ReinstatePartnership{ConsultancyID: vidal.id})
+		require.Equal(t, []string{"Vidal"}, listed())
+
+		l.do(operator, commands.TerminatePartnership{ConsultancyID: vidal.id, Reason: "terms_breached"})
+		require.Empty(t, listed(), "terminated")
+		l.do(vidal.owner, commands.ApplyForPartnership{ConsultancyID: vidal.id})
+		l.do(operator, commands.AcceptPartnership{ConsultancyID: vidal.id})
+		require.Empty(t, listed(), "who is accepted again begins with a new profile")
+		l.do(vidal.owner, commands.SubmitProfile{ConsultancyID: vidal.id, Profile: profile("Vidal")})
+		l.do(operator, commands.ApproveProfile{ConsultancyID: vidal.id, Revision: 2})
+		require.Equal(t, []string{"Vidal"}, listed())
+
+		l.do(vidal.owner, commands.CloseAccount{AccountID: vidal.id})
+		require.Empty(t, listed(), "closed")
+	})
+}
+
 func TestTheDirectoryIsSearched(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		for _, p := range []domain.Profile{

@@ -28,7 +28,7 @@ const (
 	recheckInterval  = time.Second           // after which a follower that waits looks whether another model has joined
 	firstRetryWait   = 50 * time.Millisecond // before something that failed is tried again; doubled each time
 	maxRetryWait     = 5 * time.Second       // before any retry
-	maxFoldAttempts  = 5                     // at one event; then the model stops
+	maxAttempts      = 5                     // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
 	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
 )
 
@@ -253,13 +253,12 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	}
 	statuses := make([]Status, 0, len(e.models))
 	for _, c := range all {
-		if _, ok := e.model(c.name); !ok || c.state == retired {
+		m, ok := e.model(c.name)
+		beside := c.state == rebuilding && slices.ContainsFunc(all, func(o checkpoint) bool { return o.name == c.name && o.serving() })
+		if !ok || c.state == retired || beside {
 			continue
 		}
-		if c.state == rebuilding && slices.ContainsFunc(all, func(o checkpoint) bool { return o.name == c.name && o.serving() }) {
-			continue
-		}
-		if c.state == live && slices.ContainsFunc(all, func(o checkpoint) bool { return o.name == c.name && o.state == rebuilding }) {
+		if c.state == live && (c.version != m.version || isRebuilding(all, c.name)) {
 			c.state = rebuilding
 		}
 		statuses = append(statuses, Status{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -173,7 +174,7 @@ func TestAStoppedModelIsTriedAgainAtTheNextStart(t *testing.T) {
 		failures.Store(0)
 		engine = l.open(tallyModel("good", 1, nil), tallyModel("bad", 1, fails))
 		stop = l.run(engine)
-		require.Eventually(t, func() bool { return failures.Load() >= maxFoldAttempts }, patience, waitPoll)
+		require.Eventually(t, func() bool { return failures.Load() >= maxAttempts }, patience, waitPoll)
 		require.EqualValues(t, 1, becomes(t, engine, "bad", stopped).Position, "it stops again where it did")
 		require.Equal(t, 3, counted(t, engine, "good"))
 		stop()
@@ -278,5 +279,24 @@ func TestTablesOfANewerVersionAreLeftAlone(t *testing.T) {
 		l.open(tallyModel("tally", 2, nil))
 		_, err := open(t.Context(), l.store, l.db, domain.NewCatalog(), time.Now, []model{tallyModel("tally", 1, nil)})
 		require.ErrorContains(t, err, "newer")
+	})
+}
+
+func TestNodesThatStartTogetherInstallEachModelOnce(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		l.business("One")
+		var group errgroup.Group
+		for range 4 {
+			group.Go(func() error {
+				_, err := open(t.Context(), l.store, l.db, domain.NewCatalog(), time.Now, []model{tallyModel("tally", 1, nil)})
+				return err
+			})
+		}
+		require.NoError(t, group.Wait())
+		engine := l.open(tallyModel("tally", 1, nil))
+		require.Equal(t, map[string]state{"tally_g1": live}, generations(t, engine))
+		l.run(engine)
+		l.await(engine)
+		require.Equal(t, 1, counted(t, engine, "tally"))
 	})
 }

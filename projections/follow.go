@@ -40,7 +40,7 @@ func (e *foldError) Unwrap() error { return e.err }
 
 // forGood tells whether to give up after this failure and those before it.
 func (e *foldError) forGood(before backoff) bool {
-	return e.final || before.failures+1 >= maxFoldAttempts
+	return e.final || before.failures+1 >= maxAttempts
 }
 
 // Run keeps the models up to date until ctx ends. Any number of nodes may run it on one database: the checkpoints'

@@ -85,6 +85,7 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	require.NoError(t, engine.Rebuild(t.Context(), "", nil))
 	require.Equal(t, incremental, allRows(t, engine))
 	c.compareInbox(engine)
+	c.compareDirectory(engine)
 	c.compareAccess(engine)
 }
 

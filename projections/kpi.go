@@ -72,6 +72,10 @@ func foldKPI(ctx context.Context, tx tx, page []Fact) error {
 			keys = append(keys, countKey{e.ClientID, e.Section})
 		case domain.TaskCompleted:
 			keys = append(keys, countKey{e.ClientID, e.Section})
+		case domain.TaskCancelled:
+			keys = append(keys, countKey{e.ClientID, e.Section})
+		case domain.TaskReopened:
+			keys = append(keys, countKey{e.ClientID, e.Section})
 		}
 	}
 	counts, err := kpiCounts.load(ctx, tx, keys)
@@ -97,6 +101,19 @@ func foldKPI(ctx context.Context, tx tx, page []Fact) error {
 			}
 			count.pending--
 			count.completed++
+		case domain.TaskCancelled:
+			count, err := known(counts, countKey{e.ClientID, e.Section})
+			if err != nil {
+				return fmt.Errorf("position %d: %w", fact.Position, err)
+			}
+			count.pending--
+		case domain.TaskReopened:
+			count, err := known(counts, countKey{e.ClientID, e.Section})
+			if err != nil {
+				return fmt.Errorf("position %d: %w", fact.Position, err)
+			}
+			count.pending++
+			count.completed--
 		case domain.KPINotificationsConfigured:
 			choices.put(choiceRow{choiceKey{fact.Stream.ID, e.UserID}, fact.Position, e.Sections})
 		}

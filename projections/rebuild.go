@@ -6,9 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
@@ -37,70 +38,6 @@ func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, t
 	return nil
 }
 
-// bringUp brings the models up to the live ones that are not with them: models that are new, models whose tables were filled by an
-// older version, and models that had stopped, which go on from where they stopped.
-func (e *Engine) bringUp(ctx context.Context) {
-	resumed := false
-	for retry := (backoff{}); ctx.Err() == nil; retry.wait(ctx) {
-		err := e.dropRetired(ctx)
-		if err == nil && !resumed {
-			err = e.resume(ctx)
-			resumed = err == nil
-		}
-		var missing []model
-		if err == nil {
-			missing, err = e.missing(ctx)
-		}
-		if err == nil && len(missing) > 0 {
-			err = e.rebuild(ctx, missing, func(int64, int64) {})
-		}
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		slog.WarnContext(ctx, "some read models are not brought up", "error", err)
-		if _, failed := errors.AsType[*foldError](err); failed {
-			return // Status tells of it
-		}
-	}
-}
-
-// resume puts the models that had stopped, and belong to this log, on their way again.
-func (e *Engine) resume(ctx context.Context) error {
-	all, err := readCheckpoints(ctx, e.db.Read)
-	if err != nil {
-		return err
-	}
-	head, err := e.store.Head(ctx)
-	if err != nil {
-		return err
-	}
-	for _, c := range all {
-		if m, ok := e.model(c.name); !ok || c.state != stopped || c.version != m.version || !c.belongsTo(head) {
-			continue
-		}
-		if _, err := e.db.Write.ExecContext(ctx, `UPDATE read_model_checkpoints SET state = 'rebuilding', error = ''
-			WHERE name = $1 AND generation = $2 AND state = 'stopped'`, c.name, c.generation); err != nil {
-			return fmt.Errorf("resume %s: %w", c.id(), err)
-		}
-	}
-	return nil
-}
-
-// missing lists the models of which this version's tables neither are live nor have stopped.
-func (e *Engine) missing(ctx context.Context) ([]model, error) {
-	all, err := readCheckpoints(ctx, e.db.Read)
-	if err != nil {
-		return nil, err
-	}
-	var missing []model
-	for _, m := range e.models {
-		if !slices.ContainsFunc(all, func(c checkpoint) bool { return c.name == m.name && c.serving() && c.version == m.version }) {
-			missing = append(missing, m)
-		}
-	}
-	return missing, nil
-}
-
 // rebuild fills new generations of the models and swaps them in together. One that cannot be filled is given up, and the others
 // go on; its error is among those returned at the end.
 func (e *Engine) rebuild(ctx context.Context, chosen []model, progress func(done, total int64)) error {
@@ -126,10 +63,10 @@ func (e *Engine) rebuild(ctx context.Context, chosen []model, progress func(done
 			if err := e.giveUp(ctx, failed); err != nil {
 				return err
 			}
-			delete(goal, failed.follower.id())
+			goal = slices.DeleteFunc(goal, func(f follower) bool { return f.id() == failed.follower.id() })
 			failures = append(failures, err)
 			retry.reset()
-		case retry.failures+1 >= maxFoldAttempts:
+		case retry.failures+1 >= maxAttempts:
 			return err
 		default:
 			retry.wait(ctx)
@@ -146,6 +83,9 @@ func (e *Engine) giveUp(ctx context.Context, failed *foldError) error {
 			return err
 		}
 		stops := failed.follower.checkpoint
+		if !isRebuilding(all, stops.name) {
+			return nil // another process has given it up, or swapped it in
+		}
 		for _, c := range all {
 			if c.name == stops.name && c.serving() {
 				if err := dropGeneration(ctx, tx, stops); err != nil || c.version == stops.version {
@@ -166,7 +106,7 @@ func (e *Engine) giveUp(ctx context.Context, failed *foldError) error {
 }
 
 // begin finds or makes the generations that a rebuild fills. Half-filled ones of another version or log are dropped.
-func (e *Engine) begin(ctx context.Context, chosen []model) (goal map[string]model, err error) {
+func (e *Engine) begin(ctx context.Context, chosen []model) (goal []follower, err error) {
 	head, err := e.store.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -174,39 +114,45 @@ func (e *Engine) begin(ctx context.Context, chosen []model) (goal map[string]mod
 	if err := e.dropRetired(ctx); err != nil {
 		return nil, err
 	}
-	goal = map[string]model{}
-	return goal, e.inTx(ctx, func(tx *sql.Tx) error {
+	err = e.inTx(ctx, func(tx *sql.Tx) error {
 		all, err := readCheckpoints(ctx, tx)
 		if err != nil {
 			return err
 		}
 		for _, m := range chosen {
-			next := checkpoint{name: m.name, generation: 1, version: m.version, epoch: head.Epoch, state: rebuilding}
-			for _, c := range all {
-				if c.name != m.name {
-					continue
-				}
-				next.generation = max(next.generation, c.generation+1)
-				if c.state == rebuilding && c.version == m.version && c.epoch == head.Epoch {
-					next = c
-				} else if c.state == rebuilding {
-					if err := dropGeneration(ctx, tx, c); err != nil {
-						return err
-					}
-				}
-			}
-			goal[next.id()] = m
-			if err := e.addGeneration(ctx, tx, m, next); err != nil {
+			next, err := e.nextGeneration(ctx, tx, m, all, head.Epoch)
+			if err != nil {
 				return err
 			}
+			goal = append(goal, follower{checkpoint: next, model: m})
 		}
 		return nil
 	})
+	return goal, err
+}
+
+// nextGeneration finds or makes the generation that a rebuild of one model fills.
+func (e *Engine) nextGeneration(ctx context.Context, tx *sql.Tx, m model, all []checkpoint, epoch uuid.UUID) (checkpoint, error) {
+	next := checkpoint{name: m.name, generation: 1, version: m.version, epoch: epoch, state: rebuilding}
+	for _, c := range all {
+		switch {
+		case c.name != m.name:
+			continue
+		case c.state == rebuilding && c.version == m.version && c.epoch == epoch:
+			return c, nil
+		case c.state == rebuilding:
+			if err := dropGeneration(ctx, tx, c); err != nil {
+				return checkpoint{}, err
+			}
+		}
+		next.generation = c.generation + 1
+	}
+	return next, e.addGeneration(ctx, tx, m, next)
 }
 
 // rebuildStep folds one more page into the generations that stand furthest back; once all have caught up, it swaps them in.
 // done tells that there is nothing more to do.
-func (e *Engine) rebuildStep(ctx context.Context, goal map[string]model, progress func(done, total int64)) (done bool, err error) {
+func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func(done, total int64)) (done bool, err error) {
 	building, target, err := e.building(ctx, goal)
 	if err != nil || len(building) == 0 {
 		return err == nil, err
@@ -241,7 +187,7 @@ func (e *Engine) rebuildStep(ctx context.Context, goal map[string]model, progres
 }
 
 // building reads the generations of a rebuild that are not swapped in yet, and where they are to meet the live ones.
-func (e *Engine) building(ctx context.Context, goal map[string]model) (building []follower, target int64, err error) {
+func (e *Engine) building(ctx context.Context, goal []follower) (building []follower, target int64, err error) {
 	all, err := readCheckpoints(ctx, e.db.Read)
 	if err != nil {
 		return nil, 0, err
@@ -262,22 +208,22 @@ func (e *Engine) building(ctx context.Context, goal map[string]model) (building 
 	return building, meetingPoint(all, head), nil
 }
 
-// buildingOf finds the generations of a rebuild that are not swapped in yet. One that is gone was given up by another process.
-func buildingOf(all []checkpoint, goal map[string]model) ([]follower, error) {
+// buildingOf finds the generations of a rebuild that are not swapped in yet. Another process may have swapped one in, and even
+// replaced it since; one that is gone otherwise was given up.
+func buildingOf(all []checkpoint, goal []follower) ([]follower, error) {
 	var building []follower
-	found := 0
-	for _, c := range all {
-		m, ok := goal[c.id()]
-		if !ok {
-			continue
+	for _, g := range goal {
+		done := false
+		for _, c := range all {
+			if c.id() == g.id() && c.state == rebuilding {
+				building = append(building, follower{checkpoint: c, model: g.model})
+				done = true
+			}
+			done = done || c.name == g.name && c.serving() && c.generation >= g.generation
 		}
-		found++
-		if c.state == rebuilding {
-			building = append(building, follower{checkpoint: c, model: m})
+		if !done {
+			return nil, fmt.Errorf("another process that filled %s has given it up", g.id())
 		}
-	}
-	if found < len(goal) {
-		return nil, errors.New("the new generation is gone: another process that filled it has given up, or has replaced it since")
 	}
 	return building, nil
 }

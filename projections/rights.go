@@ -16,29 +16,30 @@ type rights struct {
 	since      int64
 	plan       domain.Plan
 	inStanding bool
+	bothOpen   bool  // whether both accounts are
 	granted    int64 // position of the grant; 0: there is none
 	grant      domain.Grant
 }
 
 // rightsColumns are read by fields from the tables of rightsJoins, which add to {access_pairs} c and {access_grants} g.
 const (
-	rightsColumns = `c.active, c.since, p.plan, s.in_standing,
+	rightsColumns = `c.active, c.since, p.plan, s.in_standing, p.closed_at = 9223372036854775807 AND f.closed_at = 9223372036854775807,
 		COALESCE(g.position, 0), COALESCE(g.permissions, '{}'), COALESCE(g.status, ''), COALESCE(g.expires_at, 0)`
-	rightsJoins = `JOIN {access_plans} p ON p.account_id = c.client_id
+	rightsJoins = `JOIN {access_plans} p ON p.account_id = c.client_id JOIN {access_plans} f ON f.account_id = c.consultancy_id
 		JOIN {access_standings} s ON s.consultancy_id = c.consultancy_id`
 )
 
 func (r *rights) fields() []any {
 	return []any{
-		&r.active, &r.since, &r.plan, &r.inStanding,
+		&r.active, &r.since, &r.plan, &r.inStanding, &r.bothOpen,
 		&r.granted, asJSON(&r.grant.Permissions), &r.grant.Status, until(&r.grant.ExpiresAt),
 	}
 }
 
 // effective is what the grant permits at a moment: cut to the client's plan, and nothing unless the grant is live and of the
-// engagement that is active, and the consultancy is in standing (invariants 1, 2, 3 and 5).
+// engagement that is active, the consultancy is in standing, and neither account is closed (invariants 1, 2, 3 and 5).
 func (r rights) effective(now time.Time) domain.Permissions {
-	if !r.active || !r.inStanding || r.granted <= r.since || !r.grant.Live(now) {
+	if !r.active || !r.inStanding || !r.bothOpen || r.granted <= r.since || !r.grant.Live(now) {
 		return domain.Permissions{}
 	}
 	return r.grant.Permissions.Within(r.plan.Sections())

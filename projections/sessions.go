@@ -90,10 +90,12 @@ func foldSessions(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // lostAt is when the access behind a session g was lost, whether or not somebody recorded the session's end (invariants 1 and 4):
-// at the next access epoch of the pair, when the consultancy fell out of standing, or when the person ceased to work for the client.
+// at the next access epoch of the pair, when the consultancy fell out of standing, when either account was closed, or when the person
+// ceased to work for the client.
 const lostAt = `(SELECT MIN(l.moment) FROM (
 		SELECT e.began_at AS moment FROM {access_epochs} e WHERE e.collaboration_id = g.collaboration_id AND e.epoch = g.access_epoch + 1
 		UNION ALL SELECT s.changed_at WHERE NOT s.in_standing
+		UNION ALL SELECT p.closed_at FROM {access_plans} p WHERE p.account_id IN (g.client_id, g.consultancy_id)
 		UNION ALL SELECT CASE WHEN m.role = 'account_manager' AND w.changed_at > m.changed_at THEN w.changed_at ELSE m.changed_at END
 			WHERE NOT COALESCE(` + works + `, FALSE)) l)`
 

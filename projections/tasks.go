@@ -60,32 +60,43 @@ var tasks = mapping[uuid.UUID, taskRow]{
 }
 
 func foldTasks(ctx context.Context, tx tx, page []Fact) error {
-	var completed []uuid.UUID
-	for _, fact := range page {
-		if e, ok := fact.Event.(domain.TaskCompleted); ok {
-			completed = append(completed, e.TaskID)
-		}
-	}
-	held, err := tasks.load(ctx, tx, completed)
+	held, err := tasks.load(ctx, tx, taskIDs(page))
 	if err != nil {
 		return err
 	}
 	for _, fact := range page {
-		switch e := fact.Event.(type) {
-		case domain.TaskRaised:
+		if e, ok := fact.Event.(domain.TaskRaised); ok {
 			held.put(taskRow{
 				taskID: e.TaskID, client: e.ClientID, section: e.Section, title: e.Title, externalRef: e.ExternalRef, goTo: e.GoTo,
 				status: domain.TaskPending, position: fact.Position, raisedAt: fact.At, dueAt: e.DueAt,
 			})
+			continue
+		}
+		task, err := known(held, fact.Stream.ID)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", fact.Position, err)
+		}
+		switch fact.Event.(type) {
 		case domain.TaskCompleted:
-			task, err := known(held, e.TaskID)
-			if err != nil {
-				return fmt.Errorf("position %d: %w", fact.Position, err)
-			}
 			task.status, task.completedAt, task.completedBy = domain.TaskFinished, fact.At, fact.Actor
+		case domain.TaskReopened:
+			task.status, task.completedAt, task.completedBy = domain.TaskPending, time.Time{}, ""
+		case domain.TaskCancelled:
+			task.status = domain.TaskAbandoned
 		}
 	}
 	return held.save(ctx)
+}
+
+// taskIDs lists the tasks that a page changes. A stream's id is its task's; those that the page raises have no row yet.
+func taskIDs(page []Fact) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, fact := range page {
+		if _, raised := fact.Event.(domain.TaskRaised); !raised {
+			ids = append(ids, fact.Stream.ID)
+		}
+	}
+	return ids
 }
 
 // taskOrder is a task's place in the list: what is due first, then what was raised first. Tasks that are not due come last.
@@ -123,10 +134,10 @@ func queryTasks(ctx context.Context, v view, viewer Viewer, q TasksQuery) (Page[
 	condition := "t.client_id = " + args.add(q.Client)
 	switch q.Status {
 	case "":
-	case domain.TaskPending, domain.TaskFinished:
+	case domain.TaskPending, domain.TaskFinished, domain.TaskAbandoned:
 		condition += " AND t.status = " + args.add(q.Status)
 	default:
-		return Page[TaskItem]{}, domain.Invalid("status", "must be pending or completed")
+		return Page[TaskItem]{}, domain.Invalid("status", "must be pending, completed or cancelled")
 	}
 	listed := make([]string, len(sections))
 	for i, section := range sections {

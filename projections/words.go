@@ -51,6 +51,16 @@ func (t telling) tell(event domain.Event) string {
 		return t.actors("granted " + t.consultancy + " access as " + t.role(e.RoleID) + lasting(e.ExpiresAt) + ".")
 	case domain.AccessChanged:
 		return t.actors("changed the access of " + t.consultancy + " to " + t.role(e.RoleID) + lasting(e.ExpiresAt) + ".")
+	case domain.AccessSuspended:
+		return t.actors("suspended the access of " + t.consultancy + " to the account of " + t.client + ".")
+	case domain.AccessResumed:
+		return t.actors("resumed the access of " + t.consultancy + ".")
+	case domain.AccessExtended:
+		return t.actors("extended the access of " + t.consultancy + lasting(e.ExpiresAt) + ".")
+	case domain.AccessAttested:
+		return t.actors("confirmed the access of " + t.consultancy + ".")
+	case domain.GrantEndReminded:
+		return t.actors("reminded " + t.client + " that the access of " + t.consultancy + " holds" + lasting(e.ExpiresAt) + ".")
 	case domain.AccessRevoked:
 		return t.actors("revoked the access of " + t.consultancy + " to the account of " + t.client + ".")
 	case domain.AccessExpired:

@@ -203,7 +203,7 @@ func progressOn(w io.Writer) (watch bench.Progress, finish func()) {
 	if !term.IsTerminal(w) {
 		return nil, func() {}
 	}
-	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
 	watch = func(step string, done, total int) {
 		bar.Describe(step)
 		bar.ChangeMax(total)

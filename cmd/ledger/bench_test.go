@@ -64,19 +64,11 @@ func TestBenchFeed(t *testing.T) {
 	})
 }
 
-func TestBenchPrintsATableOrJSON(t *testing.T) {
-	args := []string{"bench", "project", "--sqlite", "--events", "1000", "--rounds", "1", "--data", t.TempDir()}
-	code, stdout, stderr := runLedger(t, nil, args...)
+func TestBenchPrintsATable(t *testing.T) {
+	code, stdout, stderr := runLedger(t, nil, "bench", "project", "--sqlite", "--events", "1000", "--rounds", "1", "--data", t.TempDir())
 	require.Equal(t, exitOK, code, stderr)
 	require.Empty(t, stderr, "there is no terminal to draw progress on")
 	require.Regexp(t, `(?m)^rebuild +1 +[0-9,]+ .*events/s`, stdout)
-
-	code, stdout, stderr = runLedger(t, nil, append(args, "--json")...)
-	require.Equal(t, exitOK, code, stderr)
-	var report struct{ Results []struct{ Median float64 } }
-	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
-	require.Len(t, report.Results, 1)
-	require.Positive(t, report.Results[0].Median)
 }
 
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
@@ -104,13 +96,21 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 }
 
 // What the environment names is a ledger in use, on which nothing is measured by accident.
-func TestBenchTakesNoPlaceFromTheEnvironment(t *testing.T) {
+func TestBenchPrintsJSONAndTakesNoPlaceFromTheEnvironment(t *testing.T) {
 	t.Setenv("LEDGER_POSTGRES", "postgres://nobody@127.0.0.1:1/none")
 	t.Setenv("LEDGER_URL", "http://127.0.0.1:1")
 	t.Setenv("LEDGER_KEY", "key")
 	t.Setenv("LEDGER_DATA", "/nowhere/at/all")
-	code, _, stderr := runLedger(t, nil, "bench", "read", "--events", "1000", "--rounds", "1", "--seconds", "1", "--clients", "1")
+	code, stdout, stderr := runLedger(t, nil, "bench", "read", "--json", "--events", "1000", "--rounds", "1", "--seconds", "1", "--clients", "1")
 	require.Equal(t, exitOK, code, stderr)
+	var report struct {
+		Machine struct{ CPUs int }
+		Results []struct{ Median float64 }
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
+	require.Len(t, report.Results, 2)
+	require.Positive(t, report.Results[0].Median)
+	require.Positive(t, report.Machine.CPUs)
 }
 
 func TestBenchTidiesUpWhenItIsInterrupted(t *testing.T) {

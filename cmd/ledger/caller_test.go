@@ -4,18 +4,24 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/client"
@@ -37,6 +43,9 @@ func scaled(rounds int) int {
 // callerPause is how long a caller waits before it asks again. It is less than Retry-After asks for: a test wants to see much of an
 // outage.
 const callerPause = 20 * time.Millisecond
+
+// pollWait is how long a test waits between two looks whether what it waits for has happened.
+const pollWait = time.Millisecond
 
 // caller asks a ledger and sees each answer as it was given, where package client would ask again behind the test's back.
 type caller struct {
@@ -65,6 +74,7 @@ func (c *caller) as(f firm) *caller {
 type reply struct {
 	status     int // 0: there was no answer
 	retryAfter string
+	etag       string
 	body       []byte
 	err        error // why there was none
 	took       time.Duration
@@ -109,7 +119,10 @@ func (c *caller) ask(r *http.Request) reply {
 	if err != nil {
 		return reply{err: err}
 	}
-	return reply{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), body: body, took: time.Since(started)}
+	return reply{
+		status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), etag: response.Header.Get("ETag"), body: body,
+		took: time.Since(started),
+	}
 }
 
 // accepted reads the answer to an accepted command.
@@ -132,6 +145,12 @@ func (r reply) away() bool {
 	return r.status == http.StatusServiceUnavailable && err == nil && seconds > 0 && r.problem().Code != ""
 }
 
+// unsent tells whether the ledger cannot have seen the request, because nobody listened.
+func (r reply) unsent() bool {
+	failed, ok := errors.AsType[*net.OpError](r.err)
+	return ok && failed.Op == "dial"
+}
+
 func (r reply) String() string {
 	return fmt.Sprintf("status %d, Retry-After %q, error %v: %s", r.status, r.retryAfter, r.err, r.body)
 }
@@ -143,26 +162,29 @@ type traffic struct {
 	queries  atomic.Int64 // queries that were answered
 	awayRead atomic.Int64 // queries that were answered 503
 
-	stop     context.CancelFunc
+	stop     chan struct{}      // closed so that clients finish what they are about
+	breakOff context.CancelFunc // ends them in the midst of it
 	running  sync.WaitGroup
 	failures chan error
 }
 
 // startTraffic begins a load of clients, each a person of the business who raises a task, looks whether the ledger remembers it,
-// completes it, and looks at the read models. It ends with the test, or with finish.
+// completes it, and looks at the read models. It ends with finish, with abandon, or with the test.
 func startTraffic(t *testing.T, operator *caller, clients int, business firm, pair commands.PairFields) *traffic {
 	t.Helper()
-	l := &traffic{acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, failures: make(chan error, clients)}
-	ctx, stop := context.WithCancel(t.Context())
-	l.stop = stop
-	t.Cleanup(func() {
-		stop()
-		l.running.Wait()
-	})
+	ctx, breakOff := context.WithCancel(t.Context())
+	l := &traffic{
+		acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, stop: make(chan struct{}), breakOff: breakOff, failures: make(chan error, clients),
+	}
+	t.Cleanup(l.abandon)
 	for range clients {
 		l.running.Go(func() {
-			for ctx.Err() == nil {
-				if err := l.round(ctx, operator.as(business), business, pair); err != nil && ctx.Err() == nil {
+			for !closed(l.stop) {
+				err := l.round(ctx, operator.as(business), business, pair)
+				if ctx.Err() != nil {
+					return
+				}
+				if err != nil {
 					l.failures <- err
 					return
 				}
@@ -182,7 +204,7 @@ func (l *traffic) awaitAcks(t *testing.T, more int64) {
 // await waits for what the traffic must bring about.
 func (l *traffic) await(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return condition() || len(l.failures) > 0 }, loadWait, time.Millisecond)
+	require.Eventually(t, func() bool { return condition() || len(l.failures) > 0 }, loadWait, pollWait)
 	l.requireFine(t)
 }
 
@@ -198,9 +220,15 @@ func (l *traffic) requireFine(t *testing.T) {
 // finish ends the load and checks that nothing was answered that must not be.
 func (l *traffic) finish(t *testing.T) {
 	t.Helper()
-	l.stop()
+	close(l.stop)
 	l.running.Wait()
 	l.requireFine(t)
+}
+
+// abandon ends the load in the midst of whatever it is about, as when all clients crash.
+func (l *traffic) abandon() {
+	l.breakOff()
+	l.running.Wait()
 }
 
 // round is what a client does again and again.
@@ -282,5 +310,45 @@ func wait(ctx context.Context, pause time.Duration) error {
 		return ctx.Err()
 	case <-time.After(pause):
 		return nil
+	}
+}
+
+// report logs what the traffic was told.
+func (l *traffic) report(t *testing.T) {
+	t.Helper()
+	t.Logf("%d commands acknowledged, %d answered 503; %d queries answered, %d answered 503",
+		l.acks.count.Load(), l.away.Load(), l.queries.Load(), l.awayRead.Load())
+}
+
+// requireConsistent checks what a ledger holds after a load, with nothing under way any more: the log has every acknowledged command
+// once and no gap, the broker has it all, and the read models are what a rebuild makes.
+func requireConsistent(t *testing.T, load *traffic, server *process, flags []string, js jetstream.JetStream, consultancy, business firm, pair commands.PairFields) {
+	t.Helper()
+	operator := server.Client()
+	log := wholeLog(t, operator)
+	requireWhole(t, log, load.acks.answers)
+	requireFed(t, js, log)
+	incremental := readModels(t, operator, consultancy, business, pair, len(log))
+	server.Stop()
+	rebuild := []string{"projections", "rebuild", "--data", server.Data}
+	if dsn := flagValue(flags, "--postgres"); dsn != "" {
+		rebuild = append(rebuild, "--postgres", dsn)
+	}
+	code, _, stderr := runLedger(t, nil, rebuild...)
+	require.Equal(t, exitOK, code, stderr)
+	again := startServer(t, append(rebuild[2:len(rebuild):len(rebuild)], "--listen", server.Addr)...)
+	requireSame(t, incremental, readModels(t, again.Client(), consultancy, business, pair, len(log)))
+}
+
+// requireSame checks that read models answer the same as before, and shows the first line of each answer that is not.
+func requireSame(t *testing.T, before, rebuilt map[string]string) {
+	t.Helper()
+	require.Equal(t, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(rebuilt)))
+	for query := range before {
+		was, is := strings.Split(before[query], "\n"), strings.Split(rebuilt[query], "\n")
+		for i := range min(len(was), len(is)) {
+			require.Equal(t, was[i], is[i], "line %d of %s", i+1, query)
+		}
+		require.Len(t, is, len(was), query)
 	}
 }

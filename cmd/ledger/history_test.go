@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,50 +49,55 @@ type verdict struct {
 	stand   stand  // after it, when it was accepted; when it was refused only the status
 }
 
-// becomes is what a deed makes of a status; legal is false, with the refusal's code, when a rule says no.
-func becomes(status, deed string) (next string, legal bool, code string) {
-	pending, active := string(domain.CollaborationPending), string(domain.CollaborationActive)
+// leadsTo is the status that an accepted deed leads to.
+func leadsTo(deed string) string {
+	switch deed {
+	case request:
+		return string(domain.CollaborationPending)
+	case accept:
+		return string(domain.CollaborationActive)
+	case decline:
+		return string(domain.CollaborationRefused)
+	case withdraw:
+		return string(domain.CollaborationWithdrawn)
+	}
+	return string(domain.CollaborationOver)
+}
+
+// refused is the code with which a deed is refused in a status; empty when it is not.
+func refused(status, deed string) string {
+	pending, active := status == leadsTo(request), status == leadsTo(accept)
 	switch {
-	case deed == look:
-		return status, status != "", "collaboration_not_found"
-	case deed == request && status == pending:
-		return "", false, "already_pending"
-	case deed == request && status == active:
-		return "", false, "already_active"
-	case deed == request:
-		return pending, true, ""
-	case status == "":
-		return "", false, "collaboration_not_found"
-	case deed == end:
-		return string(domain.CollaborationOver), status == active, "collaboration_not_active"
+	case deed == request && pending:
+		return "already_pending"
+	case deed == request && active:
+		return "already_active"
+	case deed != request && status == "":
+		return "collaboration_not_found"
+	case deed == end && !active:
+		return "collaboration_not_active"
+	case deed != request && deed != end && deed != look && !pending:
+		return "not_pending"
 	}
-	after := map[string]domain.CollaborationStatus{
-		accept: domain.CollaborationActive, decline: domain.CollaborationRefused, withdraw: domain.CollaborationWithdrawn,
-	}
-	return string(after[deed]), status == pending, "not_pending"
+	return ""
 }
 
 // collaborationModel tells whether a verdict is right where a collaboration stands, and where it stands then.
 var collaborationModel = porcupine.Model{
 	Init: func() any { return stand{} },
 	Step: func(state, input, output any) (bool, any) {
-		before, told := state.(stand), output.(verdict)
-		next, legal, code := becomes(before.status, input.(string))
-		after := stand{next, before.version + 1}
-		if input == look {
-			after.version = before.version
+		before, deed, told := state.(stand), input.(string), output.(verdict)
+		code, after := refused(before.status, deed), before
+		if code == "" && deed != look && !told.nothing {
+			after = stand{leadsTo(deed), before.version + 1}
 		}
-		switch {
-		case told.nothing:
-			return true, before
-		case told.unknown && legal:
+		if told.unknown || told.nothing {
 			return true, after
-		case told.unknown:
-			return true, before
-		case told.code == "":
-			return legal && told.stand == after, after
 		}
-		return !legal && told.code == code && told.stand.status == before.status, before
+		if code != "" {
+			return told.code == code && told.stand.status == before.status, after
+		}
+		return told.code == "" && told.stand == after, after
 	},
 	Equal: func(a, b any) bool { return a == b },
 	DescribeOperation: func(input, output any) string {
@@ -105,7 +111,6 @@ const never = int64(1) << 62
 // historian records what happened to one collaboration: when each deed was begun, and when and what its doer was told.
 type historian struct {
 	began         time.Time
-	clientID      uuid.UUID
 	collaboration uuid.UUID
 
 	mu      sync.Mutex
@@ -113,7 +118,7 @@ type historian struct {
 }
 
 func newHistorian(pair commands.PairFields) *historian {
-	return &historian{began: time.Now(), clientID: pair.ClientID, collaboration: domain.Pair(pair).CollaborationID()}
+	return &historian{began: time.Now(), collaboration: domain.Pair(pair).CollaborationID()}
 }
 
 func (h *historian) add(who int, deed string, call, answered int64, told verdict) {
@@ -127,17 +132,16 @@ func (h *historian) now() int64 { return time.Since(h.began).Nanoseconds() }
 // doer is one who does things to a collaboration, through whichever node.
 type doer struct {
 	*historian
-	number        int
-	nodes         []*caller
-	theirs, ours  firm // the client and the consultancy
-	pair          commands.PairFields
-	patient       bool // sends what was not answered again, under its id to another node, where others let it be
-	unknown, done int
+	number       int
+	nodes        []*caller
+	theirs, ours firm // the client and the consultancy
+	pair         commands.PairFields
+	patient      bool // sends what was not answered again, under its id to any node, where others let it be
 }
 
-// act does one thing after the other until ctx ends.
-func (d *doer) act(ctx context.Context) error {
-	for ctx.Err() == nil {
+// act does one thing after the other until stop is closed.
+func (d *doer) act(ctx context.Context, stop <-chan struct{}) error {
+	for !closed(stop) && ctx.Err() == nil {
 		deed := deeds[rand.N(len(deeds))]
 		call := d.now()
 		told, err := d.do(ctx, deed)
@@ -147,24 +151,23 @@ func (d *doer) act(ctx context.Context) error {
 		answered := d.now()
 		if told.unknown {
 			answered = never
-			d.unknown++
 		}
-		d.done++
 		d.add(d.number, deed, call, answered, told)
 	}
 	return nil
 }
 
-// do does one thing and tells what came of it. Whoever is stopped in the midst of it does not know.
+// do does one thing and tells what came of it.
 func (d *doer) do(ctx context.Context, deed string) (verdict, error) {
-	id := uuid.New()
+	id, sent := uuid.New(), false
 	for {
 		r := d.send(ctx, d.nodes[rand.N(len(d.nodes))], id, deed)
 		if r.status != 0 && !r.away() {
 			return d.understand(deed, r)
 		}
-		if ctx.Err() != nil || !d.patient {
-			return verdict{unknown: true}, nil
+		sent = sent || !r.unsent()
+		if wait(ctx, callerPause) != nil || sent && !d.patient {
+			return verdict{unknown: sent, nothing: !sent}, nil
 		}
 	}
 }
@@ -201,32 +204,31 @@ func (d *doer) understand(deed string, r reply) (verdict, error) {
 		var shown struct {
 			Status string `json:"status"`
 		}
-		var version int64
 		if err := json.Unmarshal(r.body, &shown); err != nil {
-			return verdict{}, err
+			return verdict{}, fmt.Errorf("%s: %w", r, err)
 		}
-		if _, err := fmt.Sscanf(r.etag, "%q", new(string)); err != nil {
-			return verdict{}, err
-		}
-		_, err := fmt.Sscanf(strings.Trim(r.etag, `"`), "%d", &version)
+		version, err := strconv.ParseInt(strings.Trim(r.etag, `"`), 10, 64)
 		return verdict{stand: stand{shown.Status, version}}, err
 	}
 	answer, err := r.accepted()
 	if err != nil || len(answer.Events) != 1 {
 		return verdict{}, fmt.Errorf("%s: %w", r, err)
 	}
-	return verdict{stand: stand{domainStatus[deed], answer.Events[0].Version}}, nil
-}
-
-// domainStatus is the status that an accepted deed leads to.
-var domainStatus = map[string]string{
-	request: string(domain.CollaborationPending), accept: string(domain.CollaborationActive), decline: string(domain.CollaborationRefused),
-	withdraw: string(domain.CollaborationWithdrawn), end: string(domain.CollaborationOver),
+	return verdict{stand: stand{leadsTo(deed), answer.Events[0].Version}}, nil
 }
 
 // requireLinearizable checks that there is one order, which agrees with who was told what before whom, in which all verdicts are right.
 func (h *historian) requireLinearizable(t *testing.T) {
 	t.Helper()
+	unknown, refused := 0, 0
+	for _, operation := range h.history {
+		if told := operation.Output.(verdict); told.unknown {
+			unknown++
+		} else if told.code != "" {
+			refused++
+		}
+	}
+	t.Logf("%d deeds on %s, %d of them refused, %d without an answer", len(h.history), h.collaboration, refused, unknown)
 	require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(collaborationModel, h.history, loadWait), "history of %s", h.collaboration)
 }
 

@@ -122,10 +122,11 @@ func persist(ctx context.Context, ledger *client.Client, id uuid.UUID, name stri
 	}
 }
 
-// work keeps one client busy: it raises tasks, writes to the consultancy, and completes what it raised.
-func work(ctx context.Context, ledger *client.Client, business firm, pair commands.PairFields, acks *acknowledged) error {
+// work keeps one client busy until stop is closed: it raises tasks, writes to the consultancy, and completes what it raised. What it
+// has begun it brings to an end, so that nothing is under way afterwards.
+func work(ctx context.Context, stop <-chan struct{}, ledger *client.Client, business firm, pair commands.PairFields, acks *acknowledged) error {
 	person := ledger.As(business.id, business.owner)
-	for ctx.Err() == nil {
+	for !closed(stop) {
 		id := uuid.New()
 		raise := commands.RaiseTask{
 			ClientID: business.id, Section: domain.Sales, Title: "Categorise an invoice", ExternalRef: id.String(), GoTo: "https://app.example/sales",
@@ -157,6 +158,15 @@ func work(ctx context.Context, ledger *client.Client, business firm, pair comman
 		acks.add(done, answer)
 	}
 	return nil
+}
+
+func closed(signal <-chan struct{}) bool {
+	select {
+	case <-signal:
+		return true
+	default:
+		return false
+	}
 }
 
 // logEvent is what the tests look at in a record of the log.
@@ -277,11 +287,11 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 			consultancy, business, pair := collaborating(t, operator)
 
 			acks := &acknowledged{answers: map[uuid.UUID]client.Answer{}}
-			ctx, stop := context.WithCancel(t.Context())
+			stop := make(chan struct{})
 			failures := make(chan error, loadClients)
 			var clients sync.WaitGroup
 			for range loadClients {
-				clients.Go(func() { failures <- work(ctx, operator, business, pair, acks) })
+				clients.Go(func() { failures <- work(t.Context(), stop, operator, business, pair, acks) })
 			}
 			for range kills {
 				enough := acks.count.Load() + acksBetweenKills
@@ -289,7 +299,7 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 				server.Kill9()
 				server = startServer(t, restart...)
 			}
-			stop()
+			close(stop)
 			clients.Wait()
 			close(failures)
 			for err := range failures {

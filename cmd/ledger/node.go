@@ -175,6 +175,9 @@ func (n *node) embedBroker(ctx context.Context, dir *dataDir, listen string) (wh
 	if listen != "" {
 		where = "embedded at " + embedded.ClientURL()
 	}
+	n.parts = append(n.parts, part{"health of the broker inside", func(ctx context.Context) error {
+		return feed.KeepHealthy(ctx, embedded, dir.file(brokerFolder), n.log)
+	}})
 	n.broker, err = feed.Connect(embedded, n.log)
 	return where, err
 }

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
@@ -37,28 +35,15 @@ func TestTheServerOutlivesItsPostgres(t *testing.T) {
 	}
 	load.awaitAcks(t, acksBetweenKills)
 	load.finish(t)
-	t.Logf("%d commands acknowledged, %d answered 503; %d queries answered, %d answered 503",
-		load.acks.count.Load(), load.away.Load(), load.queries.Load(), load.awayRead.Load())
+	load.report(t)
+	require.Positive(t, load.away.Load())
+	require.Positive(t, load.awayRead.Load())
 
 	require.Eventually(t, func() bool {
 		_, err := readiness(context.Background(), server.URL)
 		return err == nil
 	}, readyWait, 20*time.Millisecond, "it is ready again by itself")
-	log := wholeLog(t, operator)
-	requireWhole(t, log, load.acks.answers)
-	conn, err := nats.Connect("nats://" + natsAddress)
-	require.NoError(t, err)
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	require.NoError(t, err)
-	requireFed(t, js, log)
-
-	incremental := readModels(t, operator, consultancy, business, pair, len(log))
-	server.Stop()
-	code, _, stderr := runLedger(t, nil, "projections", "rebuild", "--data", server.Data, "--postgres", cluster.DSN)
-	require.Equal(t, exitOK, code, stderr)
-	startServer(t, append(flags, "--listen", server.Addr, "--data", server.Data)...)
-	require.Equal(t, incremental, readModels(t, operator, consultancy, business, pair, len(log)), "as rebuilt")
+	requireConsistent(t, load, server, flags, jetStream(t, natsAddress), consultancy, business, pair)
 }
 
 // outageClients is how many clients work while Postgres is killed.

@@ -4,126 +4,108 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/eventstore/postgres"
 	"github.com/collabledger/collabledger/eventstore/storetest"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 )
 
-func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, database) }
+// Sizes of what the store is compared with.
+const (
+	baselineEvents = 20_000 // that are inserted one by one
+	copiedEvents   = 200_000
+	recordBytes    = 600
+)
 
-// BenchmarkBaselines measures what the store is compared with, on the same server: one plain INSERT a transaction, and one COPY of
-// all rows into a table like that of the events.
-func BenchmarkBaselines(b *testing.B) {
-	record := bytes.Repeat([]byte{'x'}, 600)
-	for _, clients := range []int{64} {
-		b.Run(fmt.Sprintf("insert/clients=%d", clients), func(b *testing.B) { benchmarkInsert(b, clients, record) })
+// BenchmarkAppend compares the store, in the same run, with what Postgres does by itself: one plain INSERT a transaction by as
+// many clients, and one COPY of rows of the same size into the same table. Give it -benchtime 100000x or so.
+func BenchmarkAppend(b *testing.B) {
+	copied := benchmarkCopy(b)
+	for _, clients := range storetest.Clients {
+		inserted := benchmarkInsert(b, clients)
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			rate := storetest.BenchmarkAppend(b, clients, database(b)())
+			b.ReportMetric(rate/inserted, "xINSERT")
+			b.ReportMetric(rate/copied, "xCOPY")
+		})
 	}
-	b.Run("copy", func(b *testing.B) { benchmarkCopy(b, record) })
 }
 
-const rawTable = `CREATE TABLE raw (position bigserial PRIMARY KEY, stream uuid NOT NULL, version bigint NOT NULL, record bytea NOT NULL,
-	UNIQUE (stream, version))`
+// BenchmarkNodes has several nodes append to one log.
+func BenchmarkNodes(b *testing.B) {
+	for _, clients := range storetest.Clients[1:] {
+		b.Run(fmt.Sprintf("nodes=3/clients=%d", clients), func(b *testing.B) {
+			node := database(b)
+			storetest.BenchmarkAppend(b, clients, node(), node(), node())
+		})
+	}
+}
 
-func benchmarkInsert(b *testing.B, clients int, record []byte) float64 {
+func BenchmarkReadAll(b *testing.B) { storetest.BenchmarkReadAll(b, database(b)()) }
+
+// benchmarkInsert gives events per second of plain inserts into a table with the same keys, a transaction each.
+func benchmarkInsert(b *testing.B, clients int) float64 {
 	config, err := pgxpool.ParseConfig(sqldbtest.PostgresDSN(b))
 	require.NoError(b, err)
-	config.MaxConns = int32(clients)
+	config.MaxConns = int32(min(clients, 128))
 	pool, err := pgxpool.NewWithConfig(b.Context(), config)
 	require.NoError(b, err)
 	defer pool.Close()
-	_, err = pool.Exec(b.Context(), rawTable)
+	_, err = pool.Exec(b.Context(), `CREATE TABLE plain (position bigserial PRIMARY KEY, stream uuid NOT NULL, version bigint NOT NULL,
+		record bytea NOT NULL, UNIQUE (stream, version))`)
 	require.NoError(b, err)
+	record := bytes.Repeat([]byte{'x'}, recordBytes)
 	var left atomic.Int64
-	left.Store(int64(b.N))
-	b.ResetTimer()
-	var wg sync.WaitGroup
-	for range clients {
-		wg.Go(func() {
-			var stream uuid.UUID
-			for version := 0; left.Add(-1) >= 0; version++ {
-				if version %= 16; version == 0 {
-					stream = uuid.Must(uuid.NewV7())
+	left.Store(baselineEvents)
+	return storetest.Rate(baselineEvents, func() {
+		var wg sync.WaitGroup
+		for range clients {
+			wg.Go(func() {
+				stream := uuid.Must(uuid.NewV7())
+				for version := 1; left.Add(-1) >= 0; version++ {
+					if _, err := pool.Exec(b.Context(), "INSERT INTO plain (stream, version, record) VALUES ($1, $2, $3)", stream, version, record); err != nil {
+						b.Error(err)
+					}
 				}
-				if _, err := pool.Exec(b.Context(), "INSERT INTO raw (stream, version, record) VALUES ($1, $2, $3)", stream, version+1, record); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	rate := float64(b.N) / b.Elapsed().Seconds()
-	b.ReportMetric(rate, "events/s")
-	return rate
-}
-
-func benchmarkCopy(b *testing.B, record []byte) float64 {
-	conn, err := pgx.Connect(b.Context(), sqldbtest.PostgresDSN(b))
-	require.NoError(b, err)
-	defer conn.Close(b.Context())
-	_, err = conn.Exec(b.Context(), rawTable)
-	require.NoError(b, err)
-	rows := &rawRows{left: b.N, record: record}
-	b.ResetTimer()
-	_, err = conn.PgConn().CopyFrom(b.Context(), rows, "COPY raw (position, stream, version, record) FROM STDIN (FORMAT binary)")
-	require.NoError(b, err)
-	rate := float64(b.N) / b.Elapsed().Seconds()
-	b.ReportMetric(rate, "events/s")
-	return rate
-}
-
-// rawRows reads as a COPY of rows, as fast as a client can make them.
-type rawRows struct {
-	left, done int
-	record     []byte
-	stream     uuid.UUID
-	begun, end bool
-	buffer     []byte
-}
-
-func (r *rawRows) Read(p []byte) (int, error) {
-	for len(r.buffer) < len(p) && !r.end {
-		if !r.begun {
-			r.begun = true
-			r.buffer = append(r.buffer, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+			})
 		}
-		if r.left == 0 {
-			r.buffer = append(r.buffer, 0xff, 0xff)
-			r.end = true
-			break
-		}
-		if r.done%16 == 0 {
-			r.stream = uuid.Must(uuid.NewV7())
-		}
-		r.done++
-		r.left--
-		r.buffer = append(r.buffer, 0, 4, 0, 0, 0, 8)
-		r.buffer = binary.BigEndian.AppendUint64(r.buffer, uint64(r.done))
-		r.buffer = append(append(r.buffer, 0, 0, 0, 16), r.stream[:]...)
-		r.buffer = append(r.buffer, 0, 0, 0, 8)
-		r.buffer = binary.BigEndian.AppendUint64(r.buffer, uint64(r.done%16))
-		r.buffer = binary.BigEndian.AppendUint32(r.buffer, uint32(len(r.record)))
-		r.buffer = append(r.buffer, r.record...)
-	}
-	n := copy(p, r.buffer)
-	r.buffer = append(r.buffer[:0], r.buffer[n:]...)
-	if n == 0 {
-		return 0, errEOF
-	}
-	return n, nil
+		wg.Wait()
+	})
 }
 
-var errEOF = io.EOF
+// benchmarkCopy gives events per second of one COPY into a fresh log's table, of rows that are made beforehand.
+func benchmarkCopy(b *testing.B) float64 {
+	db := sqldbtest.Postgres(b)
+	_, err := postgres.New(b.Context(), db)
+	require.NoError(b, err)
+	conn, err := db.Pool.Acquire(b.Context())
+	require.NoError(b, err)
+	defer conn.Release()
+	rows := bytes.NewReader(copyRows(copiedEvents))
+	return storetest.Rate(copiedEvents, func() {
+		_, err := conn.Conn().PgConn().CopyFrom(b.Context(), rows, "COPY events (position, stream, version, record) FROM STDIN (FORMAT binary)")
+		require.NoError(b, err)
+	})
+}
 
-var _ = eventstore.MaxQueue
-var _ = postgres.New
+// copyRows are rows in the format of a binary COPY: streams of 16 events.
+func copyRows(count int) []byte {
+	const perStream = 16
+	record := bytes.Repeat([]byte{'x'}, recordBytes)
+	data := []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	for i := range count {
+		data = append(data, 0, 4)
+		for _, field := range []int{i + 1, i - i%perStream + 1, i%perStream + 1} {
+			data = binary.BigEndian.AppendUint64(append(data, 0, 0, 0, 8), uint64(field))
+		}
+		data = append(binary.BigEndian.AppendUint32(data, recordBytes), record...)
+	}
+	return append(data, 0xff, 0xff)
+}

@@ -3,6 +3,10 @@ package postgres
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/collabledger/collabledger/eventstore"
 )
@@ -18,7 +22,7 @@ const (
 func appendCommit(buffer []byte, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
 	query := fmt.Sprintf("EXECUTE move_head (%d, %d, %d, '%s')",
 		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)
-	query += "; COPY commands (command_id, body_hash, first_position, last_position) FROM STDIN (FORMAT binary)"
+	query += strings.Repeat("; COPY commands (command_id, body_hash, first_position, last_position) FROM STDIN (FORMAT binary)", (len(batch.Commands)+chunk-1)/chunk)
 	begins := beginsStream(batch)
 	if begins {
 		query += "; COPY streams (id, kind, first_position) FROM STDIN (FORMAT binary)"
@@ -30,7 +34,9 @@ func appendCommit(buffer []byte, from eventstore.Head, batch eventstore.Batch, l
 		query += "; COMMIT"
 	}
 	buffer = appendMessage(buffer, 'Q', func(b []byte) []byte { return append(append(b, query...), 0) })
-	buffer = appendCopy(buffer, func(b []byte) []byte { return appendCommands(b, batch.Commands) })
+	for c := range slices.Chunk(batch.Commands, chunk) {
+		buffer = appendCopy(buffer, func(b []byte) []byte { return appendCommands(b, c) })
+	}
 	if begins {
 		buffer = appendCopy(buffer, func(b []byte) []byte { return appendStreams(b, batch) })
 	}
@@ -118,3 +124,5 @@ func appendBytes[T []byte | string](b []byte, value T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
 	return append(b, value...)
 }
+
+var chunk, _ = strconv.Atoi(os.Getenv("CHUNK"))

@@ -138,7 +138,7 @@ func TestNothingInTheLogCanBeChanged(t *testing.T) {
 		"UPDATE events SET record = ''", "DELETE FROM events", "TRUNCATE events",
 		"UPDATE streams SET first_position = 2", "DELETE FROM streams", "TRUNCATE streams",
 		"UPDATE commands SET body_hash = ''", "DELETE FROM commands", "TRUNCATE commands",
-		"DELETE FROM log", "TRUNCATE log",
+		"INSERT INTO log VALUES (9, gen_random_uuid(), 0)", "DELETE FROM log", "TRUNCATE log",
 	} {
 		_, err := db.Write.ExecContext(t.Context(), statement)
 		require.ErrorContains(t, err, "append-only", statement)

@@ -25,7 +25,7 @@ type Backend struct {
 	writer writer
 }
 
-// New brings the log's tables up to date and begins the log, with an epoch of its own, where there is none.
+// New brings the log's tables up to date. The first of their migrations begins the log, with an epoch of its own.
 func New(ctx context.Context, db *sqldb.DB) (*Backend, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -33,10 +33,6 @@ func New(ctx context.Context, db *sqldb.DB) (*Backend, error) {
 	}
 	if err := db.Migrate(ctx, "ledger_log_version", files); err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
-	}
-	if _, err := db.Pool.Exec(ctx,
-		"INSERT INTO log (epoch, position, recorded_at) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING", uuid.New()); err != nil {
-		return nil, fmt.Errorf("begin the log: %w", err)
 	}
 	return &Backend{pool: db.Pool, writer: writer{config: &db.Pool.Config().ConnConfig.Config}}, nil
 }
@@ -51,7 +47,7 @@ func (b *Backend) Close() error {
 func (b *Backend) Head(ctx context.Context) (eventstore.Head, error) {
 	var head eventstore.Head
 	var recordedAt int64
-	row := b.pool.QueryRow(ctx, "SELECT epoch, position, recorded_at FROM log")
+	row := b.pool.QueryRow(ctx, "SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1")
 	if err := row.Scan(&head.Epoch, &head.Position, &recordedAt); err != nil {
 		return eventstore.Head{}, fmt.Errorf("read the log's head: %w", err)
 	}

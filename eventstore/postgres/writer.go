@@ -28,11 +28,12 @@ const (
 	deadlockDetected     = "40P01"
 )
 
-// setUp prepares a connection for writing. A generic plan is planned once and for all, so it cannot flip when the tables grow.
-// move_head divides by the number of head rows it has moved, so that a batch that is fenced off ends there. A node that hangs
+// setUp prepares a connection for writing. Its plans are made once and for all, and while the tables are still small, so they
+// must be told to use the indexes. move_head divides by the number of head rows it has moved, so that a batch that is fenced off ends there. A node that hangs
 // under the lock loses it, and none waits for another without end.
 const setUp = `
 	SET plan_cache_mode = force_generic_plan;
+	SET enable_seqscan = off;
 	SET default_transaction_isolation = 'read committed';
 	SET idle_in_transaction_session_timeout = '5s';
 	SET lock_timeout = '5s';
@@ -80,7 +81,7 @@ func (b *Backend) Lock(ctx context.Context, after int64) (eventstore.Head, []eve
 	}
 	results, err := w.conn.Exec(ctx, fmt.Sprintf(`
 		BEGIN;
-		SELECT epoch, position, recorded_at FROM log FOR UPDATE;
+		SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE;
 		SELECT stream, version FROM events WHERE position > %d ORDER BY position LIMIT %d`, after, eventstore.MaxTail)).ReadAll()
 	if err != nil {
 		w.close()

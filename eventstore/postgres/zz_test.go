@@ -40,15 +40,23 @@ func pgCPU(t *testing.T, db *sqldb.DB) time.Duration {
 	for rows.Next() {
 		var pid int
 		rows.Scan(&pid)
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
 		f := strings.Fields(string(b))
-		if len(f) > 15 {
-			u, _ := strconv.ParseInt(f[13], 10, 64)
-			s, _ := strconv.ParseInt(f[14], 10, 64)
-			sum += u + s
-		}
+		u, _ := strconv.ParseInt(f[0], 10, 64)
+		sum += u
 	}
-	return time.Duration(sum) * 10 * time.Millisecond
+	return time.Duration(sum)
+}
+
+func renice(t *testing.T, db *sqldb.DB) {
+	rows, err := db.Read.Query("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var pid int
+		rows.Scan(&pid)
+		require.NoError(t, syscall.Setpriority(syscall.PRIO_PROCESS, pid, -19))
+	}
 }
 
 func goCPU() time.Duration {
@@ -70,6 +78,7 @@ func TestZZ(t *testing.T) {
 	require.NoError(t, err)
 	data := []byte(`{"note":"` + strings.Repeat("x", 90) + `"}`)
 	s.Append(t.Context(), eventstore.Append{CommandID: uuid.New()})
+	renice(t, db)
 	if f := os.Getenv("ZP"); f != "" {
 		w, _ := os.Create(f)
 		pprof.StartCPUProfile(w)
@@ -101,4 +110,57 @@ func TestZZ(t *testing.T) {
 	e, g, p := time.Since(t0), goCPU()-g0, pgCPU(t, db)-p0
 	fmt.Printf("clients %d: %.0f/s  batch %.1f  go %.1f µs/event  pg %.1f µs/event -> %.0f/s\n", clients, float64(n)/e.Seconds(), float64(n)/float64(backend.commits.Load()),
 		float64(g.Microseconds())/float64(n), float64(p.Microseconds())/float64(n), 2e6*float64(n)/float64(g.Microseconds()+p.Microseconds()))
+}
+
+func TestZR(t *testing.T) {
+	db, err := sqldb.OpenPostgres(t.Context(), sqldbtest.PostgresDSN(t))
+	require.NoError(t, err)
+	defer db.Close()
+	pg, err := postgres.New(t.Context(), db)
+	require.NoError(t, err)
+	s, err := eventstore.Open(t.Context(), pg, eventstore.Options{})
+	require.NoError(t, err)
+	n := 100
+	for range n {
+		stream := newStream()
+		a := note(stream, 0)
+		a.Actor, a.TraceParent = "user:8f14e45f-ceea-467f-a0d5-1c2b3d4e5f60", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		for range 999 {
+			a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: "collaboration.AccessGranted.v1", Data: []byte(`{"note":"` + strings.Repeat("x", 90) + `"}`)})
+		}
+		_, err := s.Append(t.Context(), a)
+		require.NoError(t, err)
+	}
+	if f := os.Getenv("ZP"); f != "" {
+		w, _ := os.Create(f)
+		pprof.StartCPUProfile(w)
+		defer pprof.StopCPUProfile()
+	}
+	g0, p0, t0 := goCPU(), pgCPU(t, db), time.Now()
+	total := 0
+	for range 10 {
+		for at := int64(0); at < int64(n*1000); {
+			page, err := s.ReadAll(t.Context(), at, 1000)
+			require.NoError(t, err)
+			at = page[len(page)-1].Position
+			total += len(page)
+		}
+	}
+	e, g, p := time.Since(t0), goCPU()-g0, pgCPU(t, db)-p0
+	fmt.Printf("ReadAll: %.0f/s  go %.2f µs/rec  pg %.2f µs/rec -> %.0f/s\n", float64(total)/e.Seconds(), float64(g.Microseconds())/float64(total), float64(p.Microseconds())/float64(total), 1e6*float64(total)/float64((g+p).Microseconds()))
+	g0, p0, t0 = goCPU(), pgCPU(t, db), time.Now()
+	total = 0
+	for range 10 {
+		errDone := fmt.Errorf("done")
+		err := s.Follow(t.Context(), eventstore.Checkpoint{}, func(ctx context.Context, page []eventstore.Record) error {
+			total += len(page)
+			if page[len(page)-1].Position == int64(n*1000) {
+				return errDone
+			}
+			return nil
+		})
+		require.Equal(t, errDone, err)
+	}
+	e, g, p = time.Since(t0), goCPU()-g0, pgCPU(t, db)-p0
+	fmt.Printf("Follow: %.0f/s  go %.2f µs/rec  pg %.2f µs/rec -> %.0f/s\n", float64(total)/e.Seconds(), float64(g.Microseconds())/float64(total), float64(p.Microseconds())/float64(total), 1e6*float64(total)/float64((g+p).Microseconds()))
 }

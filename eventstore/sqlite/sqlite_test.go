@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,4 +23,10 @@ func database(t testing.TB) func() eventstore.Backend {
 
 func TestConformance(t *testing.T) { storetest.Run(t, database) }
 
-func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, database) }
+func BenchmarkAppend(b *testing.B) {
+	for _, clients := range storetest.Clients {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) { storetest.BenchmarkAppend(b, clients, database(b)()) })
+	}
+}
+
+func BenchmarkReadAll(b *testing.B) { storetest.BenchmarkReadAll(b, database(b)()) }

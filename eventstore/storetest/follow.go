@@ -143,30 +143,42 @@ func followAhead(t *testing.T, l *ledger) {
 }
 
 func manyFollowers(t *testing.T, l *ledger) {
-	store := l.open()
+	hooked := &hooked{Backend: l.node()}
+	store, other := l.openOn(hooked, eventstore.Options{}), l.open()
 	const followers, writers, rounds = 20, 8, 25
 	const total = writers * rounds
-	seen := make(chan []eventstore.Record, followers)
-	for i := range followers {
-		go func() {
-			records, err := followTo(l.ctx, store, eventstore.Checkpoint{}, total)
-			if !errors.Is(err, errEnough) {
-				t.Errorf("follower %d: %v", i, err)
-			}
-			seen <- records
-		}()
-	}
-	each(writers, func(int) {
-		stream := newStream("task")
-		for version := range int64(rounds) {
-			if _, err := store.Append(l.ctx, extend(stream, version)); err != nil {
-				t.Error(err)
-			}
+	for i, c := range []struct {
+		writer *eventstore.Store
+		reads  int64
+	}{
+		{store, followers}, // what this node appends it need not read, unless a follower begins between commit and answer
+		{other, total},     // what others append it reads once, for all followers
+	} {
+		begin := int64(i * total)
+		hooked.reads.Store(0)
+		seen := make(chan []eventstore.Record, followers)
+		for f := range followers {
+			go func() {
+				records, err := followTo(l.ctx, store, eventstore.Checkpoint{Position: begin}, begin+total)
+				if !errors.Is(err, errEnough) {
+					t.Errorf("follower %d: %v", f, err)
+				}
+				seen <- records
+			}()
 		}
-	})
-	log := l.log(store)
-	for range followers {
-		require.Equal(t, log, <-seen)
+		each(writers, func(int) {
+			stream := newStream("task")
+			for version := range int64(rounds) {
+				if _, err := c.writer.Append(l.ctx, extend(stream, version)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		log := l.log(other)
+		for range followers {
+			require.Equal(t, log[begin:], <-seen)
+		}
+		require.LessOrEqual(t, hooked.reads.Load(), c.reads)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 type hooked struct {
 	eventstore.Backend
 	commits atomic.Int64 // that reached the backend
+	reads   atomic.Int64 // of pages of the log
 
 	mu     sync.Mutex
 	commit func(from eventstore.Head, batch eventstore.Batch, commit func() error) error // nil: just commit
@@ -88,4 +89,9 @@ func (h *hooked) seen(head eventstore.Head) (eventstore.Head, error) {
 		return head, nil
 	}
 	return hook(head)
+}
+
+func (h *hooked) ReadAll(ctx context.Context, after int64, limit int) ([]eventstore.Record, error) {
+	h.reads.Add(1)
+	return h.Backend.ReadAll(ctx, after, limit)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/google/uuid"
 )
 
 // The names under which ways of writing are reported.
@@ -146,7 +144,7 @@ func (c AppendConfig) run(ctx context.Context, s *scratch, contestants []contest
 
 // measure measures one load once, in a database of its own.
 func (c AppendConfig) measure(ctx context.Context, s *scratch, load load) (measured figure, err error) {
-	db, err := s.copy(ctx, load.template)
+	db, err := s.freshFrom(ctx, load.template)
 	if err != nil {
 		return figure{}, err
 	}
@@ -184,7 +182,7 @@ func sampleRecord(ctx context.Context, s *scratch) (record []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	appended, err := store.Append(ctx, oneEvent(stream{id: uuid.New()}))
+	appended, err := store.Append(ctx, oneEvent(newStream()))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -45,7 +46,7 @@ func Feed(ctx context.Context, config FeedConfig) (Report, error) {
 		return Report{}, err
 	}
 	report := newReport("feed", config.Where,
-		fmt.Sprintf("accepted, received: %d commands/s of %d clients, %s, and the medians of these; the latency is until the answer, and from there until a subscriber has the event.", config.Rate, feedOffices, config.Timing),
+		fmt.Sprintf("accepted, received: %d commands/s of %d clients, %s, and the medians of these; the latency is until the answer, and from there until a subscriber has the event (0s: it was there before).", config.Rate, feedOffices, config.Timing),
 		fmt.Sprintf("relay: a log of %d events of a made-up ledger is published to an embedded broker.", config.Events))
 	if err := config.watch(ctx, &report); err != nil {
 		return Report{}, stopped(ctx, err)
@@ -130,7 +131,7 @@ func (c FeedConfig) steady(ctx context.Context, offices []*office, duration time
 	shares := make([][]acceptance, len(offices))
 	start := time.Now()
 	submitting, ctx := errgroup.WithContext(ctx)
-	commands := max(len(offices), int(float64(c.Rate)*duration.Seconds()))
+	commands := max(1, int(float64(c.Rate)*duration.Seconds()))
 	for i, office := range offices {
 		submitting.Go(func() error {
 			for n := i; n < commands; n += len(offices) {
@@ -241,7 +242,7 @@ func (s *subscriber) until(ctx context.Context, position int64) (map[int64]time.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at, nil
+	return maps.Clone(s.at), nil
 }
 
 // relay measures how fast a relay publishes a log.

@@ -23,6 +23,8 @@ const (
 // history makes up what happens in a ledger: consultancies join the programme, clients ask for their help and let them in, and
 // then it is mostly tasks, messages and log-ins. The domain decides every event, so that it could have happened.
 type history struct {
+	deeds   []deed
+	weights int // of all deeds
 	random  *rand.Rand
 	bytes   *rand.ChaCha8 // of ids
 	now     time.Time
@@ -68,7 +70,11 @@ func newHistory(seed uint64, now time.Time) *history {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
 	bytes := rand.NewChaCha8(key)
-	return &history{random: rand.New(bytes), bytes: bytes, now: now}
+	h := &history{deeds: deeds(), random: rand.New(bytes), bytes: bytes, now: now}
+	for _, deed := range h.deeds {
+		h.weights += deed.weight
+	}
+	return h
 }
 
 func (h *history) id() uuid.UUID { return uuid.Must(uuid.NewRandomFromReader(h.bytes)) }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"encoding/json"
-	"slices"
 	"testing"
 	"time"
 
@@ -62,8 +61,4 @@ func TestAHistoryCanBeReadBack(t *testing.T) {
 	} {
 		require.Positive(t, kinds[e.EventType()], e.EventType())
 	}
-}
-
-func TestDeedsHaveTheirShare(t *testing.T) {
-	require.False(t, slices.ContainsFunc(deeds(), func(d deed) bool { return d.weight <= 0 }))
 }

@@ -41,6 +41,7 @@ func TestProject(t *testing.T) {
 		report, err := Project(t.Context(), ProjectConfig{Place: place, Rounds: 2, Events: 1_500})
 		require.NoError(t, err)
 		requireSane(t, report)
+		require.Len(t, measured(report, "catch up"), 1)
 		require.Len(t, measured(report, "rebuild"), 1)
 	})
 }

@@ -111,7 +111,7 @@ func (w *messageDBWriter) close() error {
 
 // messageDBStream is a stream's name, with the category before the hyphen.
 func messageDBStream(s stream) string {
-	return benchKind + strconv.FormatInt(s.key%messageDBCategories, 10) + "-" + s.id.String()
+	return benchKind + strconv.Itoa(int(s.id[0])%messageDBCategories) + "-" + s.id.String()
 }
 
 // messageDBMetadata is what the ledger's record tells beside the event's data.

@@ -24,15 +24,15 @@ const maxTasks = 50
 // office is a consultancy's office at one client, and one client of the benchmark: it submits commands about them.
 type office struct {
 	conn
-	random      *rand.Rand
-	pair        commands.PairFields
-	consultant  string // who acts, as account/user
-	owner       string
-	run         string // tells this run's tasks from those of others
-	raised      int
-	tasks       []uuid.UUID
-	sessions    []uuid.UUID
-	clientSpeak bool
+	random       *rand.Rand
+	pair         commands.PairFields
+	consultant   string // of the consultancy, account/user
+	owner        string // of the client, likewise
+	run          string // tells this run's tasks from those of others
+	raised       int
+	tasks        []uuid.UUID
+	sessions     []uuid.UUID
+	clientWrites bool // the next message
 }
 
 // openOffices registers consultancies and clients, lets them collaborate, and gives as many offices.
@@ -181,11 +181,11 @@ func (o *office) completeTask(ctx context.Context) error {
 }
 
 func (o *office) sendMessage(ctx context.Context) error {
-	o.clientSpeak = !o.clientSpeak
 	who := o.consultant
-	if o.clientSpeak {
+	if o.clientWrites {
 		who = o.owner
 	}
+	o.clientWrites = !o.clientWrites
 	_, err := o.submit(ctx, "SendMessage", who, commands.SendMessage{PairFields: o.pair, Body: "Les hemos dejado las facturas de este mes en la bandeja."})
 	return err
 }

@@ -65,7 +65,7 @@ func newScratch(place Place) (*scratch, error) {
 		return nil, &InvalidError{Setting: "postgres", Rule: "must be a DSN like postgres://user:password@host:port/database"}
 	}
 	s.server = config.ConnConfig
-	s.prefix = s.server.Database[:min(len(s.server.Database), maxNamePart)] + "_bench_" + uuid.NewString()[:8]
+	s.prefix = strings.ToValidUTF8(s.server.Database[:min(len(s.server.Database), maxNamePart)], "") + "_bench_" + uuid.NewString()[:8]
 	return s, nil
 }
 
@@ -134,10 +134,10 @@ type database struct {
 }
 
 // fresh makes a database and opens it with as many connections as a measurement may have.
-func (s *scratch) fresh(ctx context.Context) (*database, error) { return s.copy(ctx, "") }
+func (s *scratch) fresh(ctx context.Context) (*database, error) { return s.freshFrom(ctx, "") }
 
-// copy is fresh, but on Postgres it begins as a copy of the template, if one is given.
-func (s *scratch) copy(ctx context.Context, template string) (*database, error) {
+// freshFrom is fresh, but on Postgres it begins as a copy of the template, if one is given.
+func (s *scratch) freshFrom(ctx context.Context, template string) (*database, error) {
 	if s.place.Postgres == "" {
 		s.made++
 		path := filepath.Join(s.folder, strconv.Itoa(s.made)+".db")

@@ -26,23 +26,29 @@ const (
 // stream is one that a client extends.
 type stream struct {
 	id      uuid.UUID
-	key     int64 // as a database knows it that has no UUIDs
+	key     int64 // the number of a client's stream, in the order in which they began
 	version int64 // how many events it holds
 }
+
+func newStream() stream { return stream{id: uuid.New()} }
+
+func (s stream) name() string { return s.streamID().String() }
+
+func (s stream) streamID() eventstore.StreamID { return eventstore.StreamID{Kind: benchKind, ID: s.id} }
 
 // clientStreams draws which stream a client extends next. Each client has its own, so that no two of them are in conflict.
 type clientStreams struct {
 	random *rand.Rand
-	keys   *atomic.Int64 // the last key that was given
+	begun  *atomic.Int64 // how many streams all clients have begun
 	open   [streamsPerClient]stream
 }
 
 // streamsOf makes the streams of each client, the same ones in each run but for their ids.
 func streamsOf(clients int) []*clientStreams {
-	keys := &atomic.Int64{}
+	begun := &atomic.Int64{}
 	all := make([]*clientStreams, clients)
 	for client := range all {
-		all[client] = &clientStreams{random: rand.New(rand.NewPCG(uint64(client), eventsPerStream)), keys: keys}
+		all[client] = &clientStreams{random: rand.New(rand.NewPCG(uint64(client), eventsPerStream)), begun: begun}
 	}
 	return all
 }
@@ -51,14 +57,12 @@ func streamsOf(clients int) []*clientStreams {
 func (c *clientStreams) next() stream {
 	s := &c.open[c.random.IntN(streamsPerClient)]
 	if s.version == 0 || c.random.IntN(eventsPerStream) == 0 {
-		*s = newStream(c.keys)
+		*s = stream{id: uuid.New(), key: c.begun.Add(1)}
 	}
 	before := *s
 	s.version++
 	return before
 }
-
-func newStream(keys *atomic.Int64) stream { return stream{id: uuid.New(), key: keys.Add(1)} }
 
 // benchData is the data of the benchmark's event.
 func benchData(id uuid.UUID) json.RawMessage {
@@ -72,10 +76,9 @@ func oneEvent(s stream) eventstore.Append { return appendTo(1, s) }
 func appendTo(events int, streams ...stream) eventstore.Append {
 	a := eventstore.Append{CommandID: uuid.Must(uuid.NewV7()), Actor: benchActor}
 	for _, s := range streams {
-		id := eventstore.StreamID{Kind: benchKind, ID: s.id}
-		a.Expect = append(a.Expect, eventstore.StreamVersion{Stream: id, Version: s.version})
+		a.Expect = append(a.Expect, eventstore.StreamVersion{Stream: s.streamID(), Version: s.version})
 		for range events {
-			a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.Must(uuid.NewV7()), Stream: id, Type: benchType, Data: benchData(s.id)})
+			a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.Must(uuid.NewV7()), Stream: s.streamID(), Type: benchType, Data: benchData(s.id)})
 		}
 	}
 	return a

@@ -30,12 +30,8 @@ func deeds() []deed {
 
 // work lets something happen between a pair.
 func (h *history) work(p *pair) error {
-	total := 0
-	for _, deed := range deeds() {
-		total += deed.weight
-	}
-	at := h.random.IntN(total)
-	for _, deed := range deeds() {
+	at := h.random.IntN(h.weights)
+	for _, deed := range h.deeds {
 		if at -= deed.weight; at < 0 {
 			return deed.do(h, p)
 		}

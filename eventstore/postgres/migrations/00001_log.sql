@@ -1,12 +1,14 @@
 -- +goose Up
 
--- The one row that fences: whoever moves position by compare-and-set owns the positions in between.
+-- The one row that fences: whoever moves position by compare-and-set owns the positions in between. Each move leaves a dead
+-- version of the row behind, which no vacuum can remove while, say, a backup's long transaction runs. So the row is looked up by
+-- the one thing that tells its versions apart; otherwise each commit would have to wade through all of them.
 CREATE TABLE log (
-    singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    position    bigint PRIMARY KEY,
     epoch       uuid   NOT NULL,
-    position    bigint NOT NULL,
     recorded_at bigint NOT NULL -- microseconds since 1970, UTC, of the last event
-) WITH (fillfactor = 10); -- leaves room, so that each new version of the row stays on its page
+);
+INSERT INTO log (position, epoch, recorded_at) VALUES (0, gen_random_uuid(), 0);
 
 -- A stream's short key is the position of its first event: 8 bytes in the index of events instead of 30.
 CREATE TABLE streams (

@@ -1,6 +1,6 @@
 -- +goose Up
 
--- Nothing that is in the log ever changes or goes. The ledger's own statements never try; this is against hands and mistakes.
+-- Nothing that is in the log ever changes or goes, and it has one head. The ledger's own statements never try; this is against hands and mistakes.
 -- +goose StatementBegin
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -15,7 +15,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON streams
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON commands
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON log
+CREATE TRIGGER append_only BEFORE INSERT OR DELETE OR TRUNCATE ON log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- +goose Down
