@@ -16,28 +16,33 @@ import (
 	"github.com/collabledger/collabledger/domain"
 )
 
-const domainDocument = "../docs/domain.md"
-
-// TestDomainDocument holds docs/domain.md to the lists of commands and events and to the scenarios. -update writes it.
+// TestDomainDocument holds docs/domain.md and docs/states.md to the lists of commands and events and to what the tests have them
+// meet. -update writes them.
 func TestDomainDocument(t *testing.T) {
-	document := documentHead + documentCommands(t) + documentRefusals(t) + documentEvents()
-	if *update {
-		require.NoError(t, os.WriteFile(domainDocument, []byte(document), 0o644))
+	tables := playMatrices(t)
+	all := tellings(tables)
+	for path, document := range map[string]string{
+		"../docs/domain.md": documentHead + documentCommands(t, all) + documentRefusals(t, all) + documentEvents(),
+		"../docs/states.md": documentMatrices(tables),
+	} {
+		if *update {
+			require.NoError(t, os.WriteFile(path, []byte(document), 0o644))
+		}
+		written, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(written), document, "%s is stale; run this test with -update", path)
 	}
-	written, err := os.ReadFile(domainDocument)
-	require.NoError(t, err)
-	require.Equal(t, string(written), document, "docs/domain.md is stale; run this test with -update")
 }
 
 const documentHead = `# The domain
 
 Every command with who may ask for it, what must hold, what it does and how it is refused, and every event with its fields.
-This document is generated from the lists of commands and events and from the scenarios of their tests:
+This document is generated from the lists of commands and events and from the scenarios and tables of states of their tests:
 ` + "`go test ./commands -run TestDomainDocument -update`" + `.
 
 Refusals come in one order: a body that breaks its schema (400 ` + "`invalid`" + `), something unknown (404), who is asking (403), then
 the state (422): an account's before the collaboration's, that before the grant's, the grant's before the task's. Beside a code stands the
-` + "`state`" + ` that an answer names, where it depends on one.
+` + "`state`" + ` that an answer names, where it depends on one. [states.md](states.md) tells what every command meets in every state.
 `
 
 // steps are the guide's.
@@ -62,35 +67,45 @@ func addOnce(list []string, item string) []string {
 	return append(list, item)
 }
 
-// tellings gathers what the scenarios tell of each command, in the order in which they tell it.
-func tellings() map[string]*told {
+// tellings gathers what the scenarios and the tables of states tell of each command, in the order in which they tell it.
+func tellings(tables []played) map[string]*told {
 	all := map[string]*told{}
 	for _, spec := range List() {
 		all[spec.Name] = &told{refusals: map[domain.Kind][]string{}, states: map[string][]string{}}
 	}
 	for _, s := range allScenarios() {
-		command := all[s.when.command]
-		for _, event := range s.then.events {
-			command.events = addOnce(command.events, shortName(event.EventType()))
-		}
-		if refusal := s.then.refusal; refusal != nil {
-			command.refusals[refusal.Kind] = addOnce(command.refusals[refusal.Kind], refusal.Code)
-			if refusal.State != "" && uuid.Validate(refusal.State) != nil { // the id of a role is no state to list
-				command.states[refusal.Code] = addOnce(command.states[refusal.Code], refusal.State)
-			}
+		all[s.when.command].tell(s.then.events, s.then.refusal)
+	}
+	for _, m := range tables {
+		for _, o := range m.outcomes {
+			all[o.spec.Name].tell(o.events, o.refusal)
 		}
 	}
 	return all
 }
 
+// tell takes on one outcome.
+func (c *told) tell(events []domain.Event, refusal *domain.Error) {
+	for _, event := range events {
+		c.events = addOnce(c.events, shortName(event.EventType()))
+	}
+	if refusal == nil {
+		return
+	}
+	c.refusals[refusal.Kind] = addOnce(c.refusals[refusal.Kind], refusal.Code)
+	if refusal.State != "" && uuid.Validate(refusal.State) != nil { // the id of a role is no state to list
+		c.states[refusal.Code] = addOnce(c.states[refusal.Code], refusal.State)
+	}
+}
+
 // shortName is an event's wire name without its stream and version.
 func shortName(eventType string) string { return strings.Split(eventType, ".")[1] }
 
-func documentCommands(t *testing.T) string {
+func documentCommands(t *testing.T, all map[string]*told) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("\n## Commands\n")
-	all, step, holds := tellings(), "", mustHold()
+	step, holds := "", mustHold()
 	for _, spec := range List() {
 		if spec.Step != step {
 			step = spec.Step
@@ -200,9 +215,9 @@ func mustHold() map[string]string {
 }
 
 // documentRefusals lists all codes of rules, with their statuses and the commands that answer with them.
-func documentRefusals(t *testing.T) string {
+func documentRefusals(t *testing.T, all map[string]*told) string {
 	t.Helper()
-	holds, all := mustHold(), tellings()
+	holds := mustHold()
 	commands := map[string][]string{}
 	for _, spec := range List() {
 		for _, codes := range all[spec.Name].refusals {

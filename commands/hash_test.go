@@ -19,7 +19,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 )
 
-var update = flag.Bool("update", false, "write docs/domain.md, and the golden hashes of commands that have none yet")
+var update = flag.Bool("update", false, "write the documents, and the golden hashes of commands that have none yet")
 
 const goldenHashes = "testdata/body_hashes.json"
 

@@ -6,5 +6,6 @@
 // with an *Error whose Code is stable. Refusals come in one order, so that answers are stable: malformed, unknown entity, who
 // is asking, then the state: an account's before the collaboration's, that before the grant's, the grant's before the task's.
 //
-// S1 to S11 in comments name the step of the Partner Programme guide that a rule comes from, H its sibling help pages.
+// S1 to S11 in comments name the step of the Partner Programme guide that a rule comes from, H its sibling help pages, B what the best
+// access-delegation systems do.
 package domain

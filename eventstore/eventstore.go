@@ -28,7 +28,7 @@ const (
 	MaxTypeBytes      = 128       // bytes of an event's type
 	MaxKindBytes      = 32        // bytes of a stream's kind
 	MaxPageEvents     = 1_000     // events that one read returns at most
-	MaxQueue          = 16_384    // appends that may wait for the committer; past it Append answers ErrQueueFull at once
+	MaxQueue          = 8_192     // appends that may wait for the committer; past it Append answers ErrQueueFull at once
 	MaxQueueBytes     = 256 << 20 // bytes of their events' data; past it likewise
 )
 

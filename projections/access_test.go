@@ -85,6 +85,62 @@ func TestAGrantPastItsEndShowsAsExpiredBeforeTheClockRecordsIt(t *testing.T) {
 	})
 }
 
+func TestASuspendedGrantPermitsNothingUntilItIsResumed(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
+		pair := w.collaborate(vidal, soler)
+		until := w.now.Add(time.Hour)
+		w.grant(soler, pair, domain.RoleSales, until)
+		before := w.access(staff, AccessQuery{Client: soler.id})[0]
+		require.NotEmpty(t, before.Effective)
+
+		w.do(soler.owner, commands.SuspendAccess{PairFields: pair})
+		suspended := w.access(staff, AccessQuery{Client: soler.id})[0]
+		require.Equal(t, domain.GrantSuspended, suspended.Status)
+		require.Equal(t, before.Permissions, suspended.Permissions)
+		require.Empty(t, suspended.Effective)
+		require.Empty(t, suspended.People)
+		require.Empty(t, w.access(staff, AccessQuery{Client: soler.id, LiveOnly: true}))
+
+		w.do(soler.owner, commands.ResumeAccess{PairFields: pair})
+		require.Equal(t, before, w.access(staff, AccessQuery{Client: soler.id})[0])
+
+		later := until.Add(time.Hour)
+		w.do(soler.owner, commands.ExtendAccess{PairFields: pair, ExpiresAt: later})
+		w.pass(90 * time.Minute)
+		extended := w.access(staff, AccessQuery{Client: soler.id})[0]
+		require.Equal(t, &later, extended.Until)
+		require.Equal(t, before.Effective, extended.Effective)
+	})
+}
+
+func TestNobodyHasAccessWhenTheConsultancyOrTheClientHasLeft(t *testing.T) {
+	for name, leave := range map[string]func(w *world, vidal, soler firm){
+		"the partnership is suspended": func(w *world, vidal, _ firm) {
+			w.do(operator, commands.SuspendPartnership{ConsultancyID: vidal.id, Reason: domain.SuspendedForBreach})
+		},
+		"the partnership is terminated": func(w *world, vidal, _ firm) {
+			w.do(operator, commands.TerminatePartnership{ConsultancyID: vidal.id, Reason: "terms_breached"})
+		},
+		"the consultancy's account is closed": func(w *world, vidal, _ firm) { w.do(vidal.owner, commands.CloseAccount{AccountID: vidal.id}) },
+		"the client's account is closed":      func(w *world, _, soler firm) { w.do(soler.owner, commands.CloseAccount{AccountID: soler.id}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, w *world) {
+				vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
+				w.grant(soler, w.collaborate(vidal, soler), domain.RoleSales)
+				require.NotEmpty(t, w.access(staff, AccessQuery{Client: soler.id})[0].Effective)
+				leave(w, vidal, soler)
+				item := w.access(staff, AccessQuery{Client: soler.id})[0]
+				require.Empty(t, item.Effective)
+				require.Empty(t, item.People)
+				_, err := w.engine.Tasks(t.Context(), vidal.viewer(), TasksQuery{Client: soler.id})
+				require.True(t, domain.HasCode(err, "no_access"), "%v", err)
+			})
+		})
+	}
+}
+
 func TestADowngradeCutsTheEffectivePermissions(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanPremium)

@@ -23,7 +23,7 @@ type cast struct {
 	tasks                  []uuid.UUID
 }
 
-// newCast begins with two consultancies and two clients; of these, the first two work together.
+// newCast begins with two consultancies and two clients; of these, the first two work together. Each client has a task.
 func newCast(l *ledger) *cast {
 	c := &cast{ledger: l}
 	for _, name := range []string{"Vidal", "Ábaco"} {
@@ -42,6 +42,12 @@ func newCast(l *ledger) *cast {
 	end := l.now.Add(time.Hour)
 	l.do(c.clients[0].owner, commands.GrantAccess{PairFields: first, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance, ExpiresAt: &end}})
 	l.do(c.consultancies[0].owner, commands.AssignAccountManagers{PairFields: first, UserIDs: []uuid.UUID{c.managers[0].UserID}})
+	for i, client := range c.clients {
+		task := l.do(operator, commands.RaiseTask{
+			ClientID: client.id, Section: domain.Sales, Title: "Categorise", ExternalRef: fmt.Sprint("first ", i), GoTo: "https://app.example/1",
+		}).Result.(commands.TaskResult)
+		c.tasks = append(c.tasks, task.TaskID)
+	}
 	return c
 }
 

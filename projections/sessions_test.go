@@ -74,6 +74,22 @@ func TestASessionIsLostAtOnceWithWhatItRestsOn(t *testing.T) {
 		"when the consultancy falls out of standing": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
 			w.outOfStanding(vidal)
 		},
+		"when the access is suspended": func(w *world, _, soler firm, pair commands.PairFields, _ domain.Actor) {
+			w.do(soler.owner, commands.SuspendAccess{PairFields: pair})
+		},
+		"when the access is suspended, and stays so when it is resumed": func(w *world, _, soler firm, pair commands.PairFields, _ domain.Actor) {
+			w.do(soler.owner, commands.SuspendAccess{PairFields: pair})
+			w.do(soler.owner, commands.ResumeAccess{PairFields: pair})
+		},
+		"when the partnership is suspended": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
+			w.do(operator, commands.SuspendPartnership{ConsultancyID: vidal.id, Reason: domain.SuspendedForBreach})
+		},
+		"when the consultancy closes its account": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
+			w.do(vidal.owner, commands.CloseAccount{AccountID: vidal.id})
+		},
+		"when the client closes its account": func(w *world, _, soler firm, _ commands.PairFields, _ domain.Actor) {
+			w.do(soler.owner, commands.CloseAccount{AccountID: soler.id})
+		},
 		"when the person is removed": func(w *world, vidal, _ firm, _ commands.PairFields, person domain.Actor) {
 			w.do(vidal.owner, commands.RemoveMember{AccountID: vidal.id, UserID: person.UserID})
 		},

@@ -153,3 +153,31 @@ func TestAQueryOfTasksNamesWhatIsWrongWithIt(t *testing.T) {
 		require.True(t, domain.HasCode(err, "unauthenticated"), err)
 	})
 }
+
+func TestATaskIsReopenedAndCancelled(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		soler := w.client("Soler", domain.PlanBasic)
+		task := w.task(soler, domain.Sales, "Categorise")
+		tells := func(status domain.TaskStatus, pending, completed int) TaskItem {
+			t.Helper()
+			page, err := w.engine.Tasks(w.settled(), soler.viewer(), TasksQuery{Client: soler.id, Status: status})
+			require.NoError(t, err)
+			require.Len(t, page.Items, 1)
+			sales := w.kpis(soler.viewer(), KPIQuery{Client: soler.id})[0].Sections[0]
+			require.Equal(t, KPISection{Section: domain.Sales, Pending: pending, Completed: completed}, sales)
+			return page.Items[0]
+		}
+		w.do(soler.owner, commands.CompleteTask{TaskID: task})
+		completed := tells(domain.TaskFinished, 0, 1)
+		require.Equal(t, &w.now, completed.CompletedAt)
+		require.Equal(t, soler.owner.String(), completed.CompletedBy)
+
+		w.do(soler.owner, commands.ReopenTask{TaskID: task})
+		reopened := tells(domain.TaskPending, 1, 0)
+		require.Nil(t, reopened.CompletedAt)
+		require.Empty(t, reopened.CompletedBy)
+
+		w.do(soler.owner, commands.CancelTask{TaskID: task})
+		tells(domain.TaskAbandoned, 0, 0)
+	})
+}

@@ -77,7 +77,6 @@ type reply struct {
 	etag       string
 	body       []byte
 	err        error // why there was none
-	took       time.Duration
 }
 
 // submit sends a command once.
@@ -109,7 +108,6 @@ func (c *caller) ask(r *http.Request) reply {
 	if c.actAs != "" {
 		r.Header.Set("Ledger-Act-As", c.actAs)
 	}
-	started := time.Now()
 	response, err := c.http.Do(r)
 	if err != nil {
 		return reply{err: err}
@@ -121,7 +119,6 @@ func (c *caller) ask(r *http.Request) reply {
 	}
 	return reply{
 		status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), etag: response.Header.Get("ETag"), body: body,
-		took: time.Since(started),
 	}
 }
 

@@ -30,7 +30,11 @@ func describeCommand(out io.Writer, name string) error {
 		return fmt.Errorf("encode the example of %s: %w", name, err)
 	}
 	style := term.StyleFor(out)
-	if _, err := fmt.Fprintf(out, "%s: %s (%s).\n\n", style.Bold(name), spec.Summary, spec.Step); err != nil {
+	parties := make([]string, len(spec.By))
+	for i, party := range spec.By {
+		parties[i] = string(party)
+	}
+	if _, err := fmt.Fprintf(out, "%s: %s (%s).\nWho may: %s.\n\n", style.Bold(name), spec.Summary, spec.Step, strings.Join(parties, "; or ")); err != nil {
 		return err
 	}
 	if err := table.Write(out, style, "  "); err != nil {

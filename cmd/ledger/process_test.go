@@ -55,6 +55,12 @@ type process struct {
 // --listen a free port. It ends with the test.
 func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startBinary(t, os.Args[0], args...)
+}
+
+// startBinary is startServer with another binary than that of the test.
+func startBinary(t *testing.T, binary string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, Data: flagValue(args, "--data"), stderr: &syncBuffer{}, exited: make(chan struct{})}
 	if p.Data == "" {
 		p.Data = filepath.Join(t.TempDir(), "data")
@@ -63,7 +69,7 @@ func startServer(t *testing.T, args ...string) *process {
 	if flagValue(args, "--listen") == "" {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
-	p.cmd = exec.Command(os.Args[0], append([]string{"serve"}, args...)...)
+	p.cmd = exec.Command(binary, append([]string{"serve"}, args...)...)
 	p.cmd.Env = append(ledgerlessEnvironment(), asLedger+"=1")
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()

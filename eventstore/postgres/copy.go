@@ -3,10 +3,7 @@ package postgres
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/collabledger/collabledger/eventstore"
 )
@@ -17,43 +14,47 @@ const (
 	copyEnd   = "\xff\xff"
 )
 
+// maxCopyRows is how many of its narrow rows one COPY takes. Postgres keeps the rows of a COPY until they fill 64 KiB, and what
+// it spends on keeping them grows with the square of their number. Events are wide enough to be never that many.
+const maxCopyRows = 128
+
 // appendCommit writes a whole commit as the server reads it: one Query message with all statements, which are one transaction,
 // then the data of each COPY in it.
 func appendCommit(buffer []byte, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
-	query := fmt.Sprintf("EXECUTE move_head (%d, %d, %d, '%s')",
+	query := fmt.Appendf(nil, "EXECUTE move_head (%d, %d, %d, '%s')",
 		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)
-	query += strings.Repeat("; COPY commands (command_id, body_hash, first_position, last_position) FROM STDIN (FORMAT binary)", (len(batch.Commands)+chunk-1)/chunk)
-	begins := beginsStream(batch)
-	if begins {
-		query += "; COPY streams (id, kind, first_position) FROM STDIN (FORMAT binary)"
+	var data []func([]byte) []byte
+	for commands := range slices.Chunk(batch.Commands, maxCopyRows) {
+		query = append(query, "; COPY commands (command_id, body_hash, first_position, last_position) FROM STDIN (FORMAT binary)"...)
+		data = append(data, func(b []byte) []byte { return appendCommands(b, commands) })
+	}
+	for begins := range slices.Chunk(beginnings(batch), maxCopyRows) {
+		query = append(query, "; COPY streams (id, kind, first_position) FROM STDIN (FORMAT binary)"...)
+		data = append(data, func(b []byte) []byte { return appendStreams(b, begins) })
 	}
 	if len(batch.Records) > 0 {
-		query += "; COPY events (position, stream, version, record) FROM STDIN (FORMAT binary)"
+		query = append(query, "; COPY events (position, stream, version, record) FROM STDIN (FORMAT binary)"...)
+		data = append(data, func(b []byte) []byte { return appendEvents(b, batch) })
 	}
 	if locked {
-		query += "; COMMIT"
+		query = append(query, "; COMMIT"...)
 	}
 	buffer = appendMessage(buffer, 'Q', func(b []byte) []byte { return append(append(b, query...), 0) })
-	for c := range slices.Chunk(batch.Commands, chunk) {
-		buffer = appendCopy(buffer, func(b []byte) []byte { return appendCommands(b, c) })
-	}
-	if begins {
-		buffer = appendCopy(buffer, func(b []byte) []byte { return appendStreams(b, batch) })
-	}
-	if len(batch.Records) > 0 {
-		buffer = appendCopy(buffer, func(b []byte) []byte { return appendEvents(b, batch) })
+	for _, appendRows := range data {
+		buffer = appendCopy(buffer, appendRows)
 	}
 	return buffer
 }
 
-// beginsStream tells whether the batch has a stream's first event.
-func beginsStream(batch eventstore.Batch) bool {
+// beginnings are the events of the batch with which a stream begins.
+func beginnings(batch eventstore.Batch) []*eventstore.Record {
+	var begins []*eventstore.Record
 	for i := range batch.Records {
-		if batch.Streams[i] == batch.Records[i].Position {
-			return true
+		if record := &batch.Records[i]; batch.Streams[i] == record.Position {
+			begins = append(begins, record)
 		}
 	}
-	return false
+	return begins
 }
 
 func appendCommands(b []byte, commands []eventstore.CommandRecord) []byte {
@@ -68,12 +69,8 @@ func appendCommands(b []byte, commands []eventstore.CommandRecord) []byte {
 	return b
 }
 
-func appendStreams(b []byte, batch eventstore.Batch) []byte {
-	for i := range batch.Records {
-		record := &batch.Records[i]
-		if batch.Streams[i] != record.Position {
-			continue
-		}
+func appendStreams(b []byte, begins []*eventstore.Record) []byte {
+	for _, record := range begins {
 		b = appendFields(b, 3)
 		b = appendBytes(b, record.Stream.ID[:])
 		b = appendBytes(b, record.Stream.Kind)
@@ -124,5 +121,3 @@ func appendBytes[T []byte | string](b []byte, value T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
 	return append(b, value...)
 }
-
-var chunk, _ = strconv.Atoi(os.Getenv("CHUNK"))

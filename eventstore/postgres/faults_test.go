@@ -71,25 +71,6 @@ func load(t *testing.T, store *eventstore.Store, writers, rounds int) []eventsto
 	return answers
 }
 
-func TestACommitWhoseConnectionIsCutHappensOnce(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		cut  cut
-	}{{"before the server has all of it", cutRequest}, {"after the server has committed", cutAnswer}} {
-		t.Run(c.name, func(t *testing.T) {
-			proxy, dsn := newProxy(t, sqldbtest.PostgresDSN(t))
-			store, _ := openStore(t, dsn)
-			var answers []eventstore.Appended
-			for round := range 5 {
-				proxy.arm(c.cut)
-				answers = append(answers, load(t, store, 8, 5)...)
-				require.Equal(t, round+1, proxy.happened())
-			}
-			requireOnce(t, store, answers)
-		})
-	}
-}
-
 func TestAppendsGoOnWhenTheServerEndsTheConnection(t *testing.T) {
 	dsn := sqldbtest.PostgresDSN(t)
 	store, _ := openStore(t, dsn)

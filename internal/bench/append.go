@@ -75,7 +75,8 @@ func Append(ctx context.Context, config AppendConfig) (report Report, err error)
 	if err != nil {
 		return Report{}, err
 	}
-	return report, config.run(ctx, s, contestants, &report)
+	err = config.run(ctx, s, contestants, &report)
+	return report, err
 }
 
 // contestantsFor lists the ways of writing that the database offers, the ledger first.

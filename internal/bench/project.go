@@ -34,7 +34,8 @@ func Project(ctx context.Context, config ProjectConfig) (report Report, err erro
 		fmt.Sprintf("A log of %d events of a made-up ledger.", config.Events),
 		"catch up: the live read models follow it from its beginning, once.",
 		"rebuild: all of them are rebuilt together beside the live ones, and swapped in.")
-	return report, config.run(ctx, log, &report)
+	err = config.run(ctx, log, &report)
+	return report, err
 }
 
 func (c ProjectConfig) run(ctx context.Context, log *preparedLog, report *Report) error {

@@ -45,7 +45,8 @@ func Read(ctx context.Context, config ReadConfig) (report Report, err error) {
 		fmt.Sprintf("%s after a warm-up, and the medians of these, on a log of %d events of a made-up ledger.", config.Timing, config.Events),
 		fmt.Sprintf("pages: each reader reads the whole log in pages of %d, again and again; the latency is a page's.", page),
 		"streams: each reader reads whole streams, those of records drawn evenly from the log; the latency is a stream's.")
-	return report, config.run(ctx, &report, []reading{{"pages", log.readPages(config.Events)}, {"streams", log.readStreams(streams)}})
+	err = config.run(ctx, &report, []reading{{"pages", log.readPages(config.Events)}, {"streams", log.readStreams(streams)}})
+	return report, err
 }
 
 // reading is a way to read, with what a number of clients does.
