@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestErrorsAreFoundHoweverTheyAreWrapped(t *testing.T) {
 	require.Equal(t, "none", p.State)
 	require.Equal(t, "there is no grant", p.Detail)
 	require.Equal(t, "internal", ledgerError(errors.New("disk on fire")).Code)
+	require.Equal(t, "unavailable", ledgerError(fmt.Errorf("query the read models: %w", io.ErrUnexpectedEOF)).Code, "the database will be back")
 }
 
 func TestRetryAfterGoesWithWhatPasses(t *testing.T) {

@@ -154,8 +154,8 @@ func (c *committer) attempt() (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	for stream, tip := range p.tips {
-		c.known.learn(stream, tip)
+	for stream, i := range p.streams {
+		c.known.learn(stream, p.tips[i])
 	}
 	c.head = p.batch.Head
 	c.progress.committed(c.head, p.batch.Records)
@@ -201,36 +201,11 @@ func (c *committer) unlock() {
 	}
 }
 
-// plan decides the batch. Of streams that it does not know it asks the database, all at once; but one that an append means to
-// begin is taken to be new, as it nearly always is: if it is not, its unique key refuses the commit and checkNew asks.
+// plan decides the batch.
 func (c *committer) plan() (*plan, error) {
-	p := newPlan(c.head)
-	var unknown []StreamID
-	for _, a := range c.batch {
-		for _, e := range a.append.Expect {
-			if _, ok := p.tips[e.Stream]; ok {
-				continue
-			}
-			tip, ok := c.known.tip(e.Stream)
-			begins := e.Version == 0 && a.extended[e.Stream]
-			if ok || !begins || c.checkNew {
-				p.tips[e.Stream] = tip
-			}
-			if !ok && (!begins || c.checkNew) {
-				unknown = append(unknown, e.Stream)
-			}
-		}
-	}
-	if len(unknown) > 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-		defer cancel()
-		tips, err := c.backend.Tips(ctx, unknown)
-		if err != nil {
-			return nil, fmt.Errorf("read the versions of streams: %w", err)
-		}
-		for i, tip := range tips {
-			p.tips[unknown[i]] = tip
-		}
+	p := newPlan(c.head, c.batch)
+	if err := c.recall(p); err != nil {
+		return nil, err
 	}
 	now := c.clock().UTC().Truncate(time.Microsecond)
 	if now.Before(c.head.RecordedAt) {
@@ -240,6 +215,43 @@ func (c *committer) plan() (*plan, error) {
 		p.take(a, now)
 	}
 	return p, nil
+}
+
+// recall fills in where the streams of the batch end. Of those that it does not know it asks the database, all at once; but one
+// that an append means to begin is taken to be new, as it nearly always is: if it is not, its unique key refuses the commit,
+// and then checkNew asks.
+func (c *committer) recall(p *plan) error {
+	var sure []bool // by the index in tips
+	var unknown []StreamID
+	for _, a := range c.batch {
+		a.tips = a.tips[:0]
+		for i, e := range a.append.Expect {
+			slot, ok := p.streams[e.Stream]
+			if !ok {
+				tip, known := c.known.tip(e.Stream)
+				slot = len(p.tips)
+				p.streams[e.Stream], p.tips, sure = slot, append(p.tips, tip), append(sure, known)
+			}
+			a.tips = append(a.tips, slot)
+			if !sure[slot] && (c.checkNew || e.Version != 0 || !a.extends(i)) {
+				sure[slot] = true
+				unknown = append(unknown, e.Stream)
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	tips, err := c.backend.Tips(ctx, unknown)
+	if err != nil {
+		return fmt.Errorf("read the versions of streams: %w", err)
+	}
+	for i, stream := range unknown {
+		p.tips[p.streams[stream]] = tips[i]
+	}
+	return nil
 }
 
 // commit has the database write the plan, and notes what its refusal says about what the committer believed.
@@ -297,7 +309,7 @@ func (c *committer) again(err error, round int) bool {
 	if round == maxRounds || time.Since(c.downSince) > maxOutage {
 		return false
 	}
-	time.Sleep(rand.N(min(maxRetryWait, minRetryWait<<min(round, 10))))
+	<-time.After(rand.N(min(maxRetryWait, minRetryWait<<min(round, 10))))
 	return true
 }
 

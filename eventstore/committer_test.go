@@ -15,7 +15,7 @@ import (
 
 // waiting is an append that waits, of so many events and bytes.
 func waiting(events int, size int64) *pending {
-	return &pending{ctx: context.Background(), drafts: make([]draft, events), size: size}
+	return &pending{ctx: context.Background(), append: &Append{}, drafts: make([]draft, events), size: size}
 }
 
 func TestAQueueThatIsFullRefusesAtOnce(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -17,37 +18,54 @@ const timeLayout = "2006-01-02T15:04:05.000000Z"
 // draft is an event whose record is encoded but for what only the committer can tell: time, position and version. It is made
 // in the goroutine that appends, so that the committer, which is one for all, has little left to do.
 type draft struct {
-	stream StreamID
+	expect int    // index of its stream among those that the append expects something of
+	text   []byte // the record; before it is finished, with room for what is not known yet
+	opened int    // bytes of the record before its time
+	closed int    // bytes of the record after its version
 	typ    string
-	opened []byte // from the brace to the quote before the time
-	closed []byte // from the first attribute after streamversion to the brace
+
+	finished bool
 }
 
-// encode encodes the events of a validated append. epoch is the log's incarnation, which is the records' source.
-func encode(a *Append, epoch uuid.UUID) ([]draft, error) {
-	source := "urn:uuid:" + epoch.String()
-	drafts := make([]draft, len(a.Events))
-	for i, e := range a.Events {
-		opened := make([]byte, 0, 256)
-		opened = append(opened, `{"specversion":"1.0","id":"`...)
-		opened = append(opened, e.ID.String()...)
-		opened = appendAttribute(opened, "source", source)
-		opened = appendAttribute(opened, "type", e.Type)
-		opened = appendAttribute(opened, "subject", e.Stream.String())
-		opened = append(opened, `","time":"`...)
+// between is what stands between the known parts of a record, but for the type and the two numbers.
+const between = timeLayout + `","datacontenttype":"application/json","dataschema":"/schemas/` + `.json","sequence":"` + `","streamversion":"`
 
-		closed := make([]byte, 0, 256+len(e.Data))
-		for _, attribute := range a.attributes() {
-			if attribute.value != "" {
-				closed = appendAttribute(closed, attribute.name, attribute.value)
-			}
+// maxDigits is how many an int64 has at most.
+const maxDigits = 19
+
+// encode encodes the events of a validated append. source names the log's incarnation.
+func encode(a *Append, source string, expects []int) ([]draft, error) {
+	shared := []byte{}
+	for _, attribute := range a.attributes() {
+		if attribute.value != "" {
+			shared = appendAttribute(shared, attribute.name, attribute.value)
 		}
-		data := bytes.NewBuffer(append(closed, `","data":`...))
-		if err := json.Compact(data, e.Data); err != nil {
+	}
+	shared = append(shared, `","data":`...)
+	drafts := make([]draft, len(a.Events))
+	for i := range a.Events {
+		e := &a.Events[i]
+		const names = len(`{"specversion":"1.0","id":"","source":"","type":"","subject":"","time":"`)
+		known := names + len(source) + len(e.Type) + len(e.Stream.Kind) + 2*uuidLength + 1
+		room := len(between) + len(e.Type) + 2*maxDigits
+		text := make([]byte, 0, known+room+len(shared)+len(e.Data)+1)
+		text = append(text, `{"specversion":"1.0","id":"`...)
+		text = append(text, e.ID.String()...)
+		text = appendAttribute(text, "source", source)
+		text = appendAttribute(text, "type", e.Type)
+		text = appendAttribute(text, "subject", e.Stream.String())
+		text = append(text, `","time":"`...)
+		d := draft{expect: expects[i], typ: e.Type, opened: len(text)}
+
+		text = append(text[:len(text)+room], shared...)
+		rest := bytes.NewBuffer(text)
+		if err := json.Compact(rest, e.Data); err != nil {
 			return nil, invalid("data of event %d is not JSON: %v", i, err)
 		}
-		data.WriteByte('}')
-		drafts[i] = draft{stream: e.Stream, typ: e.Type, opened: opened, closed: data.Bytes()}
+		rest.WriteByte('}')
+		d.text = rest.Bytes()
+		d.closed = len(d.text) - d.opened - room
+		drafts[i] = d
 	}
 	return drafts, nil
 }
@@ -79,11 +97,14 @@ func appendAttribute(record []byte, name, value string) []byte {
 	return record
 }
 
-// finish gives the event its place and completes its bytes.
-func (d *draft) finish(position, version int64, recordedAt time.Time, commandID uuid.UUID) Record {
-	const between = len(timeLayout) + len(`","datacontenttype":"application/json","dataschema":"/schemas/.json","sequence":"","streamversion":"`) + 2*19
-	record := make([]byte, 0, len(d.opened)+between+len(d.typ)+len(d.closed))
-	record = append(record, d.opened...)
+// finish gives the event its place and completes its bytes: the first time in the room that was left for that, later, when its
+// batch is planned again, in a place of their own, because the first ones may be on their way to the database.
+func (d *draft) finish(stream StreamID, position, version int64, recordedAt time.Time, commandID uuid.UUID) Record {
+	closed := d.text[len(d.text)-d.closed:]
+	record := d.text[:d.opened]
+	if d.finished {
+		record = append(make([]byte, 0, len(d.text)+2*maxDigits), record...)
+	}
 	record = recordedAt.AppendFormat(record, timeLayout)
 	record = append(record, `","datacontenttype":"application/json","dataschema":"/schemas/`...)
 	record = append(record, d.typ...)
@@ -91,15 +112,41 @@ func (d *draft) finish(position, version int64, recordedAt time.Time, commandID 
 	record = strconv.AppendInt(record, position, 10)
 	record = append(record, `","streamversion":"`...)
 	record = strconv.AppendInt(record, version, 10)
-	record = append(record, d.closed...)
+	record = append(record, closed...)
+	d.text, d.finished = record, true
 	return Record{
-		Position: position, Stream: d.stream, Version: version, Type: d.typ, RecordedAt: recordedAt, CommandID: commandID, Bytes: record,
+		Position: position, Stream: stream, Version: version, Type: d.typ, RecordedAt: recordedAt, CommandID: commandID, Bytes: record,
 	}
 }
 
-// validate checks all limits and that the append does not contradict itself. It tells of each stream that the append expects
-// something of whether it extends that stream.
-func (a *Append) validate() (extended map[StreamID]bool, err error) {
+// few is up to how many things comparing each with each is cheaper than a map.
+const few = 16
+
+// twice finds something that stands in a list twice; n is its length.
+func twice[T comparable](n int, at func(int) T) (again T, ok bool) {
+	if n <= few {
+		for i := range n {
+			for j := range i {
+				if at(i) == at(j) {
+					return at(i), true
+				}
+			}
+		}
+		return again, false
+	}
+	seen := make(map[T]bool, n)
+	for i := range n {
+		if seen[at(i)] {
+			return at(i), true
+		}
+		seen[at(i)] = true
+	}
+	return again, false
+}
+
+// validate checks all limits and that the append does not contradict itself. It tells of each event which of the expectations
+// is that of its stream.
+func (a *Append) validate() (expects []int, err error) {
 	if a.CommandID == uuid.Nil {
 		return nil, invalid("the command id is nil")
 	}
@@ -111,51 +158,69 @@ func (a *Append) validate() (extended map[StreamID]bool, err error) {
 			return nil, invalid("%s has control characters or is not UTF-8", attribute.name)
 		}
 	}
-	if extended, err = a.validateExpect(); err != nil {
+	if err := a.validateExpect(); err != nil {
 		return nil, err
 	}
 	if len(a.Events) > MaxAppendEvents {
 		return nil, invalid("%d events, more than %d", len(a.Events), MaxAppendEvents)
 	}
-	ids := make(map[uuid.UUID]bool, len(a.Events))
-	for i, e := range a.Events {
+	expects = make([]int, len(a.Events))
+	expectation := a.expectations()
+	for i := range a.Events {
+		e := &a.Events[i]
 		if err := e.validate(); err != nil {
 			return nil, invalid("event %d: %v", i, err)
 		}
-		if ids[e.ID] {
-			return nil, invalid("event %d: the id %s is another event's already", i, e.ID)
-		}
-		ids[e.ID] = true
-		if _, expected := extended[e.Stream]; !expected {
+		if expects[i] = expectation(e.Stream); expects[i] < 0 {
 			return nil, invalid("event %d extends %s, of which nothing is expected", i, e.Stream)
 		}
-		extended[e.Stream] = true
+	}
+	if id, ok := twice(len(a.Events), func(i int) uuid.UUID { return a.Events[i].ID }); ok {
+		return nil, invalid("two events have the id %s", id)
 	}
 	if size := a.size(); size > MaxAppendBytes {
 		return nil, invalid("%d bytes of data, more than %d", size, MaxAppendBytes)
 	}
-	return extended, nil
+	return expects, nil
 }
 
-// validateExpect checks the expectations and gives the set of their streams.
-func (a *Append) validateExpect() (map[StreamID]bool, error) {
+// validateExpect checks the expectations by themselves.
+func (a *Append) validateExpect() error {
 	if len(a.Expect) > MaxAppendExpects {
-		return nil, invalid("%d expected versions, more than %d", len(a.Expect), MaxAppendExpects)
+		return invalid("%d expected versions, more than %d", len(a.Expect), MaxAppendExpects)
 	}
-	streams := make(map[StreamID]bool, len(a.Expect))
-	for _, e := range a.Expect {
+	for i := range a.Expect {
+		e := &a.Expect[i]
 		if !e.Stream.valid() {
-			return nil, invalid("stream %q: the kind must be a word of a to z, %d bytes at most, and the UUID not nil", e.Stream, MaxKindBytes)
+			return invalid("stream %q: the kind must be a word of a to z, %d bytes at most, and the UUID not nil", e.Stream, MaxKindBytes)
 		}
 		if e.Version < 0 {
-			return nil, invalid("%s is expected at version %d", e.Stream, e.Version)
+			return invalid("%s is expected at version %d", e.Stream, e.Version)
 		}
-		if _, twice := streams[e.Stream]; twice {
-			return nil, invalid("%s is expected twice", e.Stream)
-		}
-		streams[e.Stream] = false
 	}
-	return streams, nil
+	if stream, ok := twice(len(a.Expect), func(i int) StreamID { return a.Expect[i].Stream }); ok {
+		return invalid("%s is expected twice", stream)
+	}
+	return nil
+}
+
+// expectations finds the index of what is expected of a stream; -1 when nothing is.
+func (a *Append) expectations() func(StreamID) int {
+	if len(a.Expect) <= few {
+		return func(stream StreamID) int {
+			return slices.IndexFunc(a.Expect, func(e StreamVersion) bool { return e.Stream == stream })
+		}
+	}
+	index := make(map[StreamID]int, len(a.Expect))
+	for i, e := range a.Expect {
+		index[e.Stream] = i
+	}
+	return func(stream StreamID) int {
+		if i, ok := index[stream]; ok {
+			return i
+		}
+		return -1
+	}
 }
 
 // size is the data of all events in bytes.

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -19,12 +20,19 @@ var (
 
 // encodeOne encodes an append of one event and gives it a place.
 func encodeOne(t require.TestingT, a Append, position, version int64, recordedAt time.Time) Record {
-	_, err := a.validate()
+	expects, err := a.validate()
 	require.NoError(t, err)
-	drafts, err := encode(&a, testEpoch)
+	drafts, err := encode(&a, "urn:uuid:"+testEpoch.String(), expects)
 	require.NoError(t, err)
 	require.Len(t, drafts, 1)
-	return drafts[0].finish(position, version, recordedAt, a.CommandID)
+	// The committer may plan a batch more than once, with other places.
+	draft := &drafts[0]
+	first := draft.finish(testStream, 1, 1, time.Unix(0, 0).UTC(), a.CommandID)
+	before := string(first.Bytes)
+	require.Equal(t, int64(math.MaxInt64), draft.finish(testStream, math.MaxInt64, math.MaxInt64, time.Unix(0, 0).UTC(), a.CommandID).Position)
+	record := draft.finish(testStream, position, version, recordedAt, a.CommandID)
+	require.Equal(t, before, string(first.Bytes), "the bytes of an earlier plan stay as they are")
+	return record
 }
 
 // The bytes of records are for ever: what is written here must never have to change.

@@ -17,7 +17,10 @@ func (m *memory) tip(stream StreamID) (Tip, bool) {
 		return Tip{}, false
 	}
 	version, ok := m.versions.get(first)
-	return Tip{First: first, Version: version}, ok
+	if !ok {
+		return Tip{}, false
+	}
+	return Tip{First: first, Version: version}, true
 }
 
 // learn remembers a stream's tip.

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,13 +10,18 @@ import (
 
 // pending is an append that waits for the committer, and then for the outcome of its batch.
 type pending struct {
-	ctx      context.Context // the caller's
-	append   Append
-	extended map[StreamID]bool // of the streams it expects something of: whether it extends them
-	drafts   []draft
-	size     int64        // bytes of data
-	planned  int64        // position of its first event, or of the one that would be, in the last plan that accepted it
-	outcome  chan outcome // holds one
+	ctx     context.Context // the caller's
+	append  *Append
+	drafts  []draft
+	size    int64        // bytes of data
+	tips    []int        // for each expectation, the index of its stream in the last plan
+	planned int64        // position of its first event, or of the one that would be, in the last plan that accepted it
+	outcome chan outcome // holds one
+}
+
+// extends tells whether an event of the append belongs to the stream of an expectation.
+func (a *pending) extends(expect int) bool {
+	return slices.ContainsFunc(a.drafts, func(d draft) bool { return d.expect == expect })
 }
 
 // outcome is what the committer answers. It is one of appended, earlier and err.
@@ -30,8 +36,9 @@ type outcome struct {
 // is true, and nobody is answered, before the database has moved the head from there.
 type plan struct {
 	batch     Batch
-	tips      map[StreamID]Tip // of every stream that the batch expects something of, raised as appends are taken in
-	commands  map[uuid.UUID]int
+	streams   map[StreamID]int  // index, in tips, of every stream that the batch expects something of
+	tips      []Tip             // raised as appends are taken in
+	commands  map[uuid.UUID]int // index in the batch
 	accepted  []accepted
 	repeated  []repeated
 	conflicts []conflict
@@ -55,20 +62,35 @@ type conflict struct {
 	err *ConflictError
 }
 
-// newPlan begins a plan for a batch that follows the head.
-func newPlan(head Head) *plan {
-	return &plan{batch: Batch{Head: head}, tips: map[StreamID]Tip{}, commands: map[uuid.UUID]int{}}
+// newPlan begins a plan for appends that follow the head.
+func newPlan(head Head, appends []*pending) *plan {
+	events, expects := 0, 0
+	for _, a := range appends {
+		events += len(a.drafts)
+		expects += len(a.append.Expect)
+	}
+	return &plan{
+		batch: Batch{
+			Head:     head,
+			Records:  make([]Record, 0, events),
+			Streams:  make([]int64, 0, events),
+			Commands: make([]CommandRecord, 0, len(appends)),
+		},
+		streams:  make(map[StreamID]int, expects),
+		tips:     make([]Tip, 0, expects),
+		commands: make(map[uuid.UUID]int, len(appends)),
+		accepted: make([]accepted, 0, len(appends)),
+	}
 }
 
-// take decides one append as of the appends taken before it. A stream that has no tip is taken to be new; if it is not, the
-// database refuses the batch. now is not before the time of the head.
+// take decides one append as of the appends taken before it. now is not before the time of the head.
 func (p *plan) take(a *pending, now time.Time) {
 	if command, ok := p.commands[a.append.CommandID]; ok {
 		p.repeated = append(p.repeated, repeated{pending: a, command: command})
 		return
 	}
-	for _, e := range a.append.Expect {
-		if actual := p.tips[e.Stream].Version; actual != e.Version {
+	for i, e := range a.append.Expect {
+		if actual := p.tips[a.tips[i]].Version; actual != e.Version {
 			p.conflicts = append(p.conflicts, conflict{pending: a, err: &ConflictError{Stream: e.Stream, Expected: e.Version, Actual: actual}})
 			return
 		}
@@ -79,13 +101,13 @@ func (p *plan) take(a *pending, now time.Time) {
 		draft := &a.drafts[i]
 		batch.Head.Position++
 		batch.Head.RecordedAt = now
-		tip := p.tips[draft.stream]
+		tip := &p.tips[a.tips[draft.expect]]
 		if tip.First == 0 {
 			tip.First = batch.Head.Position
 		}
 		tip.Version++
-		p.tips[draft.stream] = tip
-		batch.Records = append(batch.Records, draft.finish(batch.Head.Position, tip.Version, now, a.append.CommandID))
+		stream := a.append.Expect[draft.expect].Stream
+		batch.Records = append(batch.Records, draft.finish(stream, batch.Head.Position, tip.Version, now, a.append.CommandID))
 		batch.Streams = append(batch.Streams, tip.First)
 	}
 	a.planned = first

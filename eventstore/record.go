@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,29 @@ func (r Record) Data() (json.RawMessage, error) {
 		return nil, fmt.Errorf("record at position %d has no data", r.Position)
 	}
 	return json.RawMessage(data[:len(data)-1]), nil
+}
+
+// Attribute is one of the record's attributes that are strings; empty where it has none. Like Data it looks for the place.
+func (r Record) Attribute(name string) string {
+	header, _, _ := bytes.Cut(r.Bytes, []byte(`,"data":`))
+	_, value, ok := bytes.Cut(header, []byte(`,"`+name+`":"`))
+	if !ok {
+		return ""
+	}
+	escaped := false
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case '\\':
+			escaped = true
+			i++
+		case '"':
+			if !escaped {
+				return string(value[:i])
+			}
+			return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(string(value[:i]))
+		}
+	}
+	return ""
 }
 
 // ParseRecord reads a record's fields out of its bytes. A database stores an event once, as its bytes, so that nothing beside

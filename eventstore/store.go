@@ -18,7 +18,7 @@ type Options struct {
 // Store is the ledger's log on one database: appends go through one committer, reads straight to the database.
 type Store struct {
 	backend  Backend
-	epoch    uuid.UUID
+	source   string // of its records: the log's epoch
 	progress *progress
 
 	closing      sync.RWMutex  // held while closed is read or written, so that nothing enters a closed queue
@@ -39,7 +39,7 @@ func Open(ctx context.Context, backend Backend, options Options) (*Store, error)
 	}
 	s := &Store{
 		backend:  backend,
-		epoch:    head.Epoch,
+		source:   "urn:uuid:" + head.Epoch.String(),
 		progress: newProgress(head),
 		closed:   make(chan struct{}),
 		queue:    make(chan *pending, MaxQueue),
@@ -56,15 +56,15 @@ func Open(ctx context.Context, backend Backend, options Options) (*Store, error)
 // this package, a *ConflictError, an *AheadError, or ctx's: when ctx ends first, an append that still waits is dropped, one
 // that the committer has taken goes on without its caller. As after ErrUnavailable, the same command id again finds out.
 func (s *Store) Append(ctx context.Context, a Append) (Appended, error) {
-	extended, err := a.validate()
+	expects, err := a.validate()
 	if err != nil {
 		return Appended{}, err
 	}
-	drafts, err := encode(&a, s.epoch)
+	drafts, err := encode(&a, s.source, expects)
 	if err != nil {
 		return Appended{}, err
 	}
-	p := &pending{ctx: ctx, append: a, extended: extended, drafts: drafts, size: a.size(), outcome: make(chan outcome, 1)}
+	p := &pending{ctx: ctx, append: &a, drafts: drafts, size: a.size(), outcome: make(chan outcome, 1)}
 	if err := s.enqueue(p); err != nil {
 		return Appended{}, err
 	}

@@ -163,11 +163,11 @@ func (e *Engine) facts(page []eventstore.Record) []Fact {
 	facts := make([]Fact, len(page))
 	for i, record := range page {
 		fact := Fact{Position: record.Position, At: record.RecordedAt, Stream: record.Stream, Version: record.Version, Type: record.Type}
-		envelope, err := record.Envelope()
+		data, err := record.Data()
 		if err == nil {
-			fact.Event, err = e.catalog.Decode(record.Type, envelope.Data)
+			fact.Event, err = e.catalog.Decode(record.Type, data)
 		}
-		fact.Actor = cmp.Or(envelope.OnBehalfOf, envelope.Actor)
+		fact.Actor = cmp.Or(record.Attribute("onbehalfof"), record.Attribute("actor"))
 		fact.unreadable = err
 		facts[i] = fact
 	}
@@ -202,7 +202,7 @@ func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) err
 		if err := e.leavesNobody(ctx, tx, group[0].checkpoint); err != nil {
 			return err
 		}
-		return foldAll(ctx, tx, group, page)
+		return e.foldAll(ctx, tx, group, page)
 	})
 	if err != nil {
 		return err
@@ -232,7 +232,7 @@ func (e *Engine) leavesNobody(ctx context.Context, tx *sql.Tx, from checkpoint) 
 }
 
 // foldAll folds a page into each generation of a group.
-func foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, page []Fact) error {
+func (e *Engine) foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, page []Fact) error {
 	for _, f := range group {
 		var read []Fact
 		for _, fact := range page {
@@ -247,7 +247,7 @@ func foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, page []Fact) 
 		if len(read) == 0 {
 			continue
 		}
-		if err := f.model.fold(ctx, tx{sql: sqlTx, tables: f.model.physicalNames(f.generation)}, read); err != nil {
+		if err := f.model.fold(ctx, tx{sql: sqlTx, dialect: e.db.Dialect, tables: f.model.physicalNames(f.generation)}, read); err != nil {
 			return &foldError{follower: f, position: page[0].Position, err: err}
 		}
 	}

@@ -118,8 +118,9 @@ func (m model) physicalNames(generation int) map[string]string {
 // tx is what a fold works in: the page's transaction. In its statements {requests} stands for the table requests in the
 // generation that is being written.
 type tx struct {
-	sql    *sql.Tx
-	tables map[string]string
+	sql     *sql.Tx
+	dialect sqldb.Dialect
+	tables  map[string]string
 }
 
 func (t tx) exec(ctx context.Context, statement string, args ...any) error {

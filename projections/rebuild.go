@@ -282,7 +282,7 @@ func (e *Engine) swap(ctx context.Context, group []follower) error {
 			if err != nil {
 				return err
 			}
-			if err := foldAll(ctx, tx, group, e.facts(page)); err != nil {
+			if err := e.foldAll(ctx, tx, group, e.facts(page)); err != nil {
 				return err
 			}
 		}

@@ -7,17 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Limits of the statements that rows make. SQLite looks every $N up among those before it, so that long statements cost it
-// more than they save; short ones are also the same text again and again, which Postgres then need not plan anew.
-const (
-	maxStatementParams = 512 // parameters of one INSERT at most
-	maxStatementKeys   = 250 // keys that one SELECT or DELETE asks for at most
-)
+// maxStatementRows is how many rows one INSERT writes, and how many keys one SELECT or DELETE asks for, at most.
+const maxStatementRows = 1_000
 
 // mapping says how the rows of a table are kept in Go: R is a row, and K the value of its key.
 type mapping[K comparable, R any] struct {
@@ -51,26 +47,34 @@ func (r *rows[K, R]) load(ctx context.Context, keys []K) error {
 			missing = append(missing, key)
 		}
 	}
-	for len(missing) > 0 {
-		n := min(len(missing), maxStatementKeys)
-		condition, args := r.keyed(missing[:n])
+	for some := range slices.Chunk(missing, maxStatementRows) {
+		condition, args, err := r.keyed(some)
+		if err != nil {
+			return err
+		}
 		if err := r.find(ctx, condition, args); err != nil {
 			return err
 		}
-		missing = missing[n:]
 	}
 	return nil
 }
 
 // loadBy fetches the rows in which a column has one of the values, for example all grants of some clients. Rows held already
 // stay as they are, so it finds them by what they were when the page began.
-func (r *rows[K, R]) loadBy(ctx context.Context, column string, values []any) error {
-	for len(values) > 0 {
-		n := min(len(values), maxStatementKeys)
-		if err := r.find(ctx, column+" IN ("+placeholders(1, n)+")", values[:n]); err != nil {
+func (r *rows[K, R]) loadBy(ctx context.Context, name string, values []any) error {
+	i := slices.IndexFunc(r.table.columns, func(c column) bool { return c.name == name })
+	for some := range slices.Chunk(values, maxStatementRows) {
+		listed := make([][]any, len(some))
+		for j, value := range some {
+			listed[j] = []any{value}
+		}
+		condition, args, err := r.tx.among(r.table.columns[i:i+1], listed)
+		if err != nil {
 			return err
 		}
-		values = values[n:]
+		if err := r.find(ctx, condition, args); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -151,33 +155,34 @@ func (r *rows[K, R]) save(ctx context.Context) error {
 			written = append(written, key)
 		}
 	}
-	for len(gone) > 0 {
-		n := min(len(gone), maxStatementKeys)
-		condition, args := r.keyed(gone[:n])
+	for some := range slices.Chunk(gone, maxStatementRows) {
+		condition, args, err := r.keyed(some)
+		if err != nil {
+			return err
+		}
 		if err := r.tx.exec(ctx, "DELETE FROM {"+r.table.name+"} WHERE "+condition, args...); err != nil {
 			return fmt.Errorf("delete from %s: %w", r.table.name, err)
 		}
-		gone = gone[n:]
 	}
-	for len(written) > 0 {
-		n := min(len(written), maxStatementParams/len(r.table.columns))
-		if err := r.upsert(ctx, written[:n]); err != nil {
+	for some := range slices.Chunk(written, maxStatementRows) {
+		if err := r.upsert(ctx, some); err != nil {
 			return fmt.Errorf("write %s: %w", r.table.name, err)
 		}
-		written = written[n:]
 	}
 	clear(r.changed)
 	return nil
 }
 
 func (r *rows[K, R]) upsert(ctx context.Context, keys []K) error {
-	names := r.table.columnNames()
-	var args []any
-	values := make([]string, len(keys))
+	values := make([][]any, len(keys))
 	for i, key := range keys {
-		values[i] = "(" + placeholders(len(args)+1, len(names)) + ")"
-		args = append(args, r.fields(r.held[key])...)
+		values[i] = r.fields(r.held[key])
 	}
+	source, args, err := r.tx.listed(r.table.columns, values)
+	if err != nil {
+		return err
+	}
+	names := r.table.columnNames()
 	action := "NOTHING"
 	if len(names) > r.table.key {
 		updates := make([]string, 0, len(names))
@@ -186,37 +191,18 @@ func (r *rows[K, R]) upsert(ctx context.Context, keys []K) error {
 		}
 		action = "UPDATE SET " + strings.Join(updates, ", ")
 	}
-	return r.tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s ON CONFLICT (%s) DO %s", r.table.name, strings.Join(names, ", "),
-		strings.Join(values, ", "), strings.Join(names[:r.table.key], ", "), action), args...)
+	columns := strings.Join(names, ", ")
+	return r.tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) SELECT %s FROM %s WHERE TRUE ON CONFLICT (%s) DO %s", r.table.name, columns, columns,
+		source, strings.Join(names[:r.table.key], ", "), action), args...)
 }
 
 // keyed is the condition that a row has one of the keys.
-func (r *rows[K, R]) keyed(keys []K) (condition string, args []any) {
-	names := r.table.columnNames()[:r.table.key]
-	for _, key := range keys {
-		args = append(args, r.args(key)...)
+func (r *rows[K, R]) keyed(keys []K) (condition string, args []any, err error) {
+	values := make([][]any, len(keys))
+	for i, key := range keys {
+		values[i] = r.args(key)
 	}
-	if len(names) == 1 {
-		return names[0] + " IN (" + placeholders(1, len(keys)) + ")", args
-	}
-	alternatives := make([]string, len(keys))
-	for i := range keys {
-		terms := make([]string, len(names))
-		for j, name := range names {
-			terms[j] = name + " = $" + strconv.Itoa(i*len(names)+j+1)
-		}
-		alternatives[i] = "(" + strings.Join(terms, " AND ") + ")"
-	}
-	return strings.Join(alternatives, " OR "), args
-}
-
-// placeholders is $first, … for n parameters.
-func placeholders(first, n int) string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = "$" + strconv.Itoa(first+i)
-	}
-	return strings.Join(list, ", ")
+	return r.tx.among(r.table.columns[:r.table.key], values)
 }
 
 // scan hands each row of a result to f and closes the result.

@@ -314,3 +314,16 @@ func TestANodeThatDiesWithACutConnectionLeavesAWholeAppendOrNothing(t *testing.T
 		})
 	}
 }
+
+// TestTheServerNoticesANodeThatIsGone checks the settings by which it does: no test can take away a machine with a batch half sent.
+func TestTheServerNoticesANodeThatIsGone(t *testing.T) {
+	db := sqldbtest.Postgres(t)
+	backend, err := New(t.Context(), db)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, backend.Close()) }()
+	require.NoError(t, backend.writer.connect(t.Context()))
+	results, err := backend.writer.conn.Exec(t.Context(), `
+		SELECT current_setting('tcp_keepalives_idle')::int + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int`).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, "11", string(results[0].Rows[0][0]), "seconds until the server gives up a node that is silent")
+}

@@ -29,14 +29,19 @@ const (
 )
 
 // setUp prepares a connection for writing. Its plans are made once and for all, and while the tables are still small, so they
-// must be told to use the indexes. move_head divides by the number of head rows it has moved, so that a batch that is fenced off ends there. A node that hangs
-// under the lock loses it, and none waits for another without end.
+// must be told to use the indexes. move_head divides by the number of head rows it has moved, so that a batch that is fenced off
+// ends there. A node that hangs under the lock loses it, and so does one whose machine or network is gone in the midst of a batch,
+// which the server would else wait for by the hour; and none waits for another without end.
 const setUp = `
 	SET plan_cache_mode = force_generic_plan;
 	SET enable_seqscan = off;
 	SET default_transaction_isolation = 'read committed';
 	SET idle_in_transaction_session_timeout = '5s';
 	SET lock_timeout = '5s';
+	SET tcp_keepalives_idle = '5s';
+	SET tcp_keepalives_interval = '2s';
+	SET tcp_keepalives_count = 3;
+	SET tcp_user_timeout = '10s';
 	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 	PREPARE move_head (bigint, bigint, bigint, uuid) AS
 		WITH moved AS (
