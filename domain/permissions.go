@@ -140,23 +140,24 @@ const (
 
 // Sections is the one table of what a plan includes (S9: 'depending on their subscription plan').
 func (p Plan) Sections() []Section {
-	sections := []Section{Sales, Expenses, Contacts, Inbox}
-	if p == PlanFree {
-		return sections
+	steps := []struct {
+		plan Plan
+		adds []Section
+	}{
+		{PlanFree, []Section{Sales, Expenses, Contacts, Inbox}},
+		{PlanBasic, []Section{Banking, Journal}},
+		{PlanStandard, []Section{Projects, CRM}},
+		{PlanAdvanced, []Section{Inventory}},
+		{PlanPremium, []Section{Team, Payroll}},
 	}
-	sections = append(sections, Banking, Journal)
-	if p == PlanBasic {
-		return sections
+	var sections []Section
+	for _, step := range steps {
+		sections = append(sections, step.adds...)
+		if step.plan == p {
+			return sections
+		}
 	}
-	sections = append(sections, Projects, CRM)
-	if p == PlanStandard {
-		return sections
-	}
-	sections = append(sections, Inventory)
-	if p == PlanAdvanced {
-		return sections
-	}
-	return append(sections, Team, Payroll)
+	return nil // a plan that nobody knows includes nothing
 }
 
 // HasCustomRoles tells whether the plan lets an account define its own roles (H).

@@ -44,7 +44,7 @@ type plan struct {
 	conflicts []conflict
 }
 
-// accepted is an append that the batch holds: commands[i] and records[from:to] of it.
+// accepted is an append that the batch holds: the command of the same index, and records from and up to.
 type accepted struct {
 	*pending
 	from, to int
@@ -120,7 +120,11 @@ func (p *plan) take(a *pending, now time.Time) {
 func (p *plan) answer() {
 	for i, a := range p.accepted {
 		command := p.batch.Commands[i]
-		a.outcome <- outcome{appended: Appended{First: command.First, Last: command.Last, Records: p.batch.Records[a.from:a.to:a.to]}}
+		appended := Appended{First: command.First, Last: command.Last}
+		if a.from < a.to {
+			appended.Records = p.batch.Records[a.from:a.to:a.to]
+		}
+		a.outcome <- outcome{appended: appended}
 	}
 	for _, r := range p.repeated {
 		r.outcome <- outcome{earlier: &p.batch.Commands[r.command]}

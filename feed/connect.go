@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
 
@@ -21,7 +20,7 @@ const (
 )
 
 // Connect connects to an embedded server, in process.
-func Connect(embedded *server.Server, log *slog.Logger) (*nats.Conn, error) {
+func Connect(embedded nats.InProcessConnProvider, log *slog.Logger) (*nats.Conn, error) {
 	conn, err := nats.Connect("", append(connection(log), nats.InProcessServer(embedded))...)
 	if err != nil {
 		return nil, fmt.Errorf("feed: cannot connect to the embedded NATS server: %w", err)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -17,34 +18,54 @@ const (
 	maxStore  = 1 << 50     // bytes of its files: the disk is the limit, and not how much of it was free at the start
 )
 
+// Embedded is a NATS server with JetStream inside this process. KeepHealthy may put a new server in the place of one that has
+// given up; connections made with Connect then find the new one.
+type Embedded struct {
+	options server.Options
+	log     *slog.Logger
+
+	mu      sync.Mutex // held while one server takes the place of another
+	running *server.Server
+}
+
 // Embed starts a NATS server with JetStream inside this process, its files in dir, which it creates. Without listen it opens no
 // port; with listen (host:port, port 0 for any free one) everyone who can reach that port may read the feed, and write to it.
-// A dir belongs to one server at a time.
-//
-// The caller ends the server with Shutdown and WaitForShutdown, not by ctx, which only bounds the start.
-func Embed(ctx context.Context, dir, listen string, log *slog.Logger) (*server.Server, error) {
+// A dir belongs to one server at a time. The caller ends it with Shutdown, not by ctx, which only bounds the start.
+func Embed(ctx context.Context, dir, listen string, log *slog.Logger) (*Embedded, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("feed: the embedded NATS server was not started: %w", context.Cause(ctx))
 	}
-	options := &server.Options{
+	e := &Embedded{log: log, options: server.Options{
 		ServerName:        "ledger",
 		JetStream:         true,
 		JetStreamMaxStore: maxStore,
 		StoreDir:          dir,
 		DontListen:        listen == "",
 		NoSigs:            true, // the process's signals are its own business
-	}
+	}}
 	if listen != "" {
 		var err error
-		if options.Host, options.Port, err = listenAddress(listen); err != nil {
+		if e.options.Host, e.options.Port, err = listenAddress(listen); err != nil {
 			return nil, err
 		}
 	}
-	embedded, err := server.NewServer(options)
-	if err != nil {
-		return nil, fmt.Errorf("feed: cannot start the embedded NATS server: %w", err)
+	if err := e.start(ctx); err != nil {
+		return nil, err
 	}
-	bridge := &serverLog{log: log, failed: make(chan error, 1), ready: make(chan struct{})}
+	if address, ok := e.running.Addr().(*net.TCPAddr); ok {
+		e.options.Port = address.Port // of its successors too
+	}
+	return e, nil
+}
+
+// start starts a server with the options.
+func (e *Embedded) start(ctx context.Context) error {
+	options := e.options // the server changes its own
+	embedded, err := server.NewServer(&options)
+	if err != nil {
+		return fmt.Errorf("feed: cannot start the embedded NATS server: %w", err)
+	}
+	bridge := &serverLog{log: e.log, failed: make(chan error, 1), ready: make(chan struct{})}
 	embedded.SetLoggerV2(bridge, false, false, false)
 
 	started := make(chan struct{})
@@ -62,10 +83,36 @@ func Embed(ctx context.Context, dir, listen string, log *slog.Logger) (*server.S
 	}
 	if err != nil {
 		embedded.Shutdown()
-		return nil, fmt.Errorf("feed: cannot start the embedded NATS server with its files in %s: %w", dir, err)
+		return fmt.Errorf("feed: cannot start the embedded NATS server with its files in %s: %w", e.options.StoreDir, err)
 	}
 	close(bridge.ready)
-	return embedded, nil
+	e.running = embedded
+	return nil
+}
+
+// InProcessConn opens a connection to the server that runs now.
+func (e *Embedded) InProcessConn() (net.Conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running.InProcessConn()
+}
+
+// ClientURL is where clients outside this process connect; empty when it opens no port.
+func (e *Embedded) ClientURL() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running.Addr() == nil {
+		return ""
+	}
+	return e.running.ClientURL()
+}
+
+// Shutdown stops the server and waits until its files are closed. Stopping it again does nothing.
+func (e *Embedded) Shutdown() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.running.Shutdown()
+	e.running.WaitForShutdown()
 }
 
 // listenAddress splits host:port. The server takes -1 for any free port, and 0 for its default one.

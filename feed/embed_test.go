@@ -37,11 +37,11 @@ func TestAnEmbeddedServerOpensNoPortAndKeepsItsStreams(t *testing.T) {
 	log, dir := newLog(t), filepath.Join(t.TempDir(), "nats", "below")
 	appendEvents(t, log, 10)
 	embedded := embedIn(t, dir, "")
-	require.Nil(t, embedded.Addr())
+	require.Empty(t, embedded.ClientURL())
 	r := relay(t, log, connect(t, embedded))
 	r.reaches(t, 10)
 	r.end(t)
-	stop(embedded)
+	embedded.Shutdown()
 
 	requireCopy(t, connect(t, embedIn(t, dir, "")), log, 1)
 }
@@ -54,7 +54,7 @@ func TestAnEmbeddedServerListensWhereItIsTold(t *testing.T) {
 	requireCopy(t, dial(t, embedded.ClientURL()), log, 1)
 
 	address := freeAddress(t)
-	require.Equal(t, address, embedIn(t, t.TempDir(), address).Addr().String())
+	require.Equal(t, "nats://"+address, embedIn(t, t.TempDir(), address).ClientURL())
 }
 
 func TestAnEmbeddedServerThatCannotStartSaysWhy(t *testing.T) {
@@ -97,7 +97,7 @@ func TestAnEmbeddedServerIsQuietWhileAllIsWell(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
 	conn.Close()
-	stop(embedded)
+	embedded.Shutdown()
 	require.Empty(t, written.String())
 }
 
@@ -126,7 +126,7 @@ func TestDialRefusesWhatIsNoURL(t *testing.T) {
 
 func TestDialTakesOneOrMoreURLs(t *testing.T) {
 	embedded := embedIn(t, t.TempDir(), "127.0.0.1:0")
-	address := embedded.Addr().String()
+	address := strings.TrimPrefix(embedded.ClientURL(), "nats://")
 	for _, urls := range []string{"nats://" + address, address, "nats://" + freeAddress(t) + ", nats://" + address} {
 		t.Run(urls, func(t *testing.T) {
 			require.Eventually(t, dial(t, urls).IsConnected, eventually, often)

@@ -98,21 +98,21 @@ func embed(t testing.TB) *nats.Conn {
 }
 
 // embedIn starts an embedded server on a folder and, if listen is not empty, a port. The test may stop it before its end.
-func embedIn(t testing.TB, dir, listen string) *server.Server {
+func embedIn(t testing.TB, dir, listen string) *feed.Embedded {
 	t.Helper()
 	embedded, err := feed.Embed(t.Context(), dir, listen, quiet())
 	require.NoError(t, err)
-	t.Cleanup(func() { stop(embedded) })
+	t.Cleanup(embedded.Shutdown)
 	return embedded
 }
 
 // stop stops a server and waits until its files are closed. Stopping it again does nothing.
-func stop(embedded *server.Server) {
-	embedded.Shutdown()
-	embedded.WaitForShutdown()
+func stop(server *server.Server) {
+	server.Shutdown()
+	server.WaitForShutdown()
 }
 
-func connect(t testing.TB, embedded *server.Server) *nats.Conn {
+func connect(t testing.TB, embedded nats.InProcessConnProvider) *nats.Conn {
 	t.Helper()
 	conn, err := feed.Connect(embedded, quiet())
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,20 +22,26 @@ const (
 // beside it.
 var streamIndex = filepath.Join(server.JetStreamStoreDir, "$G", "streams", StreamName, "msgs", "index.db")
 
-// KeepHealthy watches over an embedded server with its files in dir until ctx ends, and returns its error. JetStream gives a stream
-// up for good when a write fails, as on a full disk: it takes nothing more, also when there is space again. So it is made to read
-// its files anew, as often as it takes; what the stream lacks then, the relay publishes again.
-func KeepHealthy(ctx context.Context, embedded *server.Server, dir string, log *slog.Logger) error {
+// Healthy tells whether the server takes events.
+func (e *Embedded) Healthy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running.Running() && e.running.Healthz(nil).StatusCode == http.StatusOK
+}
+
+// KeepHealthy watches over the server until ctx ends, and returns its error. JetStream gives a stream up for good when a write
+// fails, as on a full disk: it takes nothing more, also when there is space again. So a new server reads the files anew, as often
+// as it takes; what the stream lacks then, the relay publishes again.
+func (e *Embedded) KeepHealthy(ctx context.Context) error {
 	for pause := healthPause; ; {
 		ended := rest(ctx, pause)
-		health := embedded.Healthz(nil)
 		switch {
-		case health.StatusCode != http.StatusOK:
-			err := reread(embedded, dir)
-			log.Warn("feed: the embedded NATS server had to read its files anew", "cause", health.Error, "error", err)
+		case !e.Healthy():
+			err := e.replace(ctx)
+			e.log.Warn("feed: the embedded NATS server had given up and was replaced", "error", err)
 			pause = min(2*pause, longestIll)
 		case pause > healthPause:
-			log.Info("feed: the embedded NATS server is well again")
+			e.log.Info("feed: the embedded NATS server is well again")
 			pause = healthPause
 		}
 		if ended != nil { // an ill server was not left as it was
@@ -45,14 +50,18 @@ func KeepHealthy(ctx context.Context, embedded *server.Server, dir string, log *
 	}
 }
 
-// reread makes JetStream close its files and open them again, without what it believes of them: it has counted the event that it
-// could not write, and would leave a hole in its place.
-func reread(embedded *server.Server, dir string) error {
-	if err := embedded.ShutdownJetStream(); err != nil {
+// replace stops the server and starts another one on its files, unless ctx has ended, without what the old one believed of them:
+// it has counted the event that it could not write, and would leave a hole in its place.
+func (e *Embedded) replace(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.running.Shutdown()
+	e.running.WaitForShutdown()
+	if err := os.Remove(filepath.Join(e.options.StoreDir, streamIndex)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Remove(filepath.Join(dir, streamIndex)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if ctx.Err() != nil {
+		return nil
 	}
-	return embedded.EnableJetStream(&server.JetStreamConfig{StoreDir: dir, MaxStore: maxStore})
+	return e.start(ctx)
 }

@@ -2,7 +2,6 @@ package feed_test
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -24,7 +23,7 @@ func TestAnEmbeddedServerGoesOnAfterAFullDisk(t *testing.T) {
 	embedded := embedIn(t, dir, "")
 	watching, stop := context.WithCancel(t.Context())
 	watched := make(chan error, 1)
-	go func() { watched <- feed.KeepHealthy(watching, embedded, dir, quiet()) }()
+	go func() { watched <- embedded.KeepHealthy(watching) }()
 	t.Cleanup(func() {
 		stop()
 		require.ErrorIs(t, <-watched, context.Canceled)
@@ -39,7 +38,7 @@ func TestAnEmbeddedServerGoesOnAfterAFullDisk(t *testing.T) {
 		appendEvents(t, log, 100) // the log is on another disk
 		require.Eventually(t, func() bool {
 			_, waiting := relaying.Status()
-			return waiting != nil && embedded.Healthz(nil).StatusCode != http.StatusOK
+			return waiting != nil && !embedded.Healthy()
 		}, eventually, often)
 		require.NoError(t, os.Remove(filler))
 		require.Eventually(t, func() bool {

@@ -231,13 +231,13 @@ func TestABrokerThatLostItsTailGetsItAgain(t *testing.T) {
 	r := relay(t, log, conn)
 	appendEvents(t, log, 400)
 	r.reaches(t, 400)
-	stop(broker)
+	broker.Shutdown()
 	require.NoError(t, os.CopyFS(backup, os.DirFS(dir)))
 
 	broker = embedIn(t, dir, address)
 	appendEvents(t, log, 700)
 	r.reaches(t, 1100)
-	stop(broker)
+	broker.Shutdown()
 
 	// It comes back as it was, and no new event tells the relay. When one comes it goes to the end, not into the gap.
 	embedIn(t, backup, address)
@@ -268,7 +268,7 @@ func TestEventsOfABrokersAbsenceAreThereWhenItIsBack(t *testing.T) {
 		broker := embedIn(t, dir, address)
 		r.reaches(t, total)
 		requireCopy(t, conn, log, 1)
-		stop(broker)
+		broker.Shutdown()
 		appendEvents(t, log, int(meanwhile))
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			position, waiting := r.Status()
@@ -295,7 +295,7 @@ func TestABrokerThatStopsInTheMiddleOfALongLogMissesNothing(t *testing.T) {
 			position, _ := r.Status()
 			return position >= enough
 		}, eventually, often)
-		stop(broker)
+		broker.Shutdown()
 	}
 	embedIn(t, dir, address)
 	r.reaches(t, count)

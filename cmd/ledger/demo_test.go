@@ -62,7 +62,6 @@ func externalBroker(t *testing.T) string {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		broker.Shutdown()
-		broker.WaitForShutdown()
 	})
 	return broker.ClientURL()
 }

@@ -388,7 +388,6 @@ func TestCommandsAndQueriesWorkWithoutTheBroker(t *testing.T) {
 	consultancy, business, pair := collaborating(t, operator)
 
 	broker.Shutdown()
-	broker.WaitForShutdown()
 	answer := must(t, operator.As(consultancy.id, consultancy.owner), "SendMessage", commands.SendMessage{PairFields: pair, Body: "Good morning"})
 	var inbox struct {
 		Items []struct {
@@ -402,7 +401,6 @@ func TestCommandsAndQueriesWorkWithoutTheBroker(t *testing.T) {
 
 	broker, err = feed.Embed(t.Context(), folder, address, silent)
 	require.NoError(t, err)
-	defer broker.WaitForShutdown()
 	defer broker.Shutdown()
 	conn, err := nats.Connect("nats://" + address)
 	require.NoError(t, err)

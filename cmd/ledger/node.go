@@ -166,18 +166,12 @@ func (n *node) embedBroker(ctx context.Context, dir *dataDir, listen string) (wh
 	if err != nil {
 		return "", err
 	}
-	n.onClose(func() error {
-		embedded.Shutdown()
-		embedded.WaitForShutdown()
-		return nil
-	})
+	n.onClose(func() error { embedded.Shutdown(); return nil })
 	where = "embedded"
 	if listen != "" {
 		where = "embedded at " + embedded.ClientURL()
 	}
-	n.parts = append(n.parts, part{"health of the broker inside", func(ctx context.Context) error {
-		return feed.KeepHealthy(ctx, embedded, dir.file(brokerFolder), n.log)
-	}})
+	n.parts = append(n.parts, part{"health of the broker inside", embedded.KeepHealthy})
 	n.broker, err = feed.Connect(embedded, n.log)
 	return where, err
 }

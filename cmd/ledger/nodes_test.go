@@ -34,7 +34,6 @@ func TestNodesOnOnePostgresAreKilledInTurn(t *testing.T) {
 	natsAddress := freeAddress(t)
 	broker, err := feed.Embed(t.Context(), t.TempDir(), natsAddress, newLog(&syncBuffer{}, 0))
 	require.NoError(t, err)
-	t.Cleanup(broker.WaitForShutdown)
 	t.Cleanup(broker.Shutdown)
 	flags := []string{"--postgres", sqldbtest.PostgresDSN(t), "--nats", "nats://" + natsAddress}
 	servers := startNodes(t, flags)

@@ -14,34 +14,76 @@ const (
 	copyEnd   = "\xff\xff"
 )
 
-// maxCopyRows is how many of its narrow rows one COPY takes. Postgres keeps the rows of a COPY until they fill 64 KiB, and what
-// it spends on keeping them grows with the square of their number. Events are wide enough to be never that many.
-const maxCopyRows = 128
+// Sizes by which a commit is taken apart, found by measuring Postgres's CPU time.
+const (
+	// maxCopyRows is how many rows one COPY has. Postgres keeps a thousand rows of a binary COPY before it writes them, and
+	// what it spends on keeping them grows with the square of their number.
+	maxCopyRows = 128
+	// copyDataBytes is how long a CopyData message becomes before another one begins. Postgres takes fresh memory for long ones.
+	copyDataBytes = 16 << 10
+)
 
 // appendCommit writes a whole commit as the server reads it: one Query message with all statements, which are one transaction,
 // then the data of each COPY in it.
 func appendCommit(buffer []byte, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
-	query := fmt.Appendf(nil, "EXECUTE move_head (%d, %d, %d, '%s')",
-		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)
-	var data []func([]byte) []byte
-	for commands := range slices.Chunk(batch.Commands, maxCopyRows) {
-		query = append(query, "; COPY commands (command_id, body_hash, first_position, last_position) FROM STDIN (FORMAT binary)"...)
-		data = append(data, func(b []byte) []byte { return appendCommands(b, commands) })
-	}
-	for begins := range slices.Chunk(beginnings(batch), maxCopyRows) {
-		query = append(query, "; COPY streams (id, kind, first_position) FROM STDIN (FORMAT binary)"...)
-		data = append(data, func(b []byte) []byte { return appendStreams(b, begins) })
-	}
-	if len(batch.Records) > 0 {
-		query = append(query, "; COPY events (position, stream, version, record) FROM STDIN (FORMAT binary)"...)
-		data = append(data, func(b []byte) []byte { return appendEvents(b, batch) })
-	}
+	c := commit{query: fmt.Appendf(nil, "EXECUTE move_head (%d, %d, %d, '%s')",
+		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)}
+	c.copy("commands (command_id, body_hash, first_position, last_position)", len(batch.Commands), func(b []byte, i int) []byte {
+		command := &batch.Commands[i]
+		b = appendFields(b, 4)
+		b = appendBytes(b, command.ID[:])
+		b = appendBytes(b, command.BodyHash[:])
+		b = appendInt(b, command.First)
+		return appendInt(b, command.Last)
+	})
+	begins := beginnings(batch)
+	c.copy("streams (id, kind, first_position)", len(begins), func(b []byte, i int) []byte {
+		record := begins[i]
+		b = appendFields(b, 3)
+		b = appendBytes(b, record.Stream.ID[:])
+		b = appendBytes(b, record.Stream.Kind)
+		return appendInt(b, record.Position)
+	})
+	c.copy("events (position, stream, version, record)", len(batch.Records), func(b []byte, i int) []byte {
+		record := &batch.Records[i]
+		b = appendFields(b, 4)
+		b = appendInt(b, record.Position)
+		b = appendInt(b, batch.Streams[i])
+		b = appendInt(b, record.Version)
+		return appendBytes(b, record.Bytes)
+	})
 	if locked {
-		query = append(query, "; COMMIT"...)
+		c.query = append(c.query, "; COMMIT"...)
 	}
-	buffer = appendMessage(buffer, 'Q', func(b []byte) []byte { return append(append(b, query...), 0) })
-	for _, appendRows := range data {
-		buffer = appendCopy(buffer, appendRows)
+	buffer = appendMessage(buffer, 'Q', append(c.query, 0))
+	return c.appendData(buffer)
+}
+
+// commit is what a commit consists of: a query of several statements, and the data for those that are COPYs.
+type commit struct {
+	query  []byte
+	copies []copyRows
+}
+
+// copyRows is the data of one COPY.
+type copyRows struct {
+	from, to  int
+	appendRow func(b []byte, i int) []byte
+}
+
+// copy adds rows of a table, with as many COPYs as they need.
+func (c *commit) copy(into string, rows int, appendRow func(b []byte, i int) []byte) {
+	for from := 0; from < rows; from += maxCopyRows {
+		c.query = append(append(append(c.query, "; COPY "...), into...), " FROM STDIN (FORMAT binary)"...)
+		c.copies = append(c.copies, copyRows{from, min(from+maxCopyRows, rows), appendRow})
+	}
+}
+
+// appendData writes the data of all COPYs: each as CopyData messages, which may end anywhere, and a CopyDone message.
+func (c *commit) appendData(buffer []byte) []byte {
+	for _, rows := range c.copies {
+		buffer, start := beginMessage(buffer, 'd')
+		...
 	}
 	return buffer
 }

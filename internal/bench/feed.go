@@ -277,7 +277,6 @@ func (c FeedConfig) relayOnce(ctx context.Context, log *preparedLog) (took time.
 	if err != nil {
 		return 0, err
 	}
-	defer embedded.WaitForShutdown()
 	defer embedded.Shutdown()
 	conn, err := feed.Connect(embedded, c.Log)
 	if err != nil {
