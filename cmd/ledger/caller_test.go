@@ -91,6 +91,7 @@ func (c *caller) submit(ctx context.Context, id uuid.UUID, name string, body any
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idempotency-Key", id.String())
+	r.GetBody = nil // with it, http.Transport would send the command again by itself
 	return c.ask(r)
 }
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/collabledger/collabledger/eventstore"
 )
@@ -55,7 +54,9 @@ func appendCommit(buffer []byte, from eventstore.Head, batch eventstore.Batch, l
 	if locked {
 		c.query = append(c.query, "; COMMIT"...)
 	}
-	buffer = appendMessage(buffer, 'Q', append(c.query, 0))
+	buffer, start := beginMessage(buffer, 'Q')
+	buffer = append(append(buffer, c.query...), 0)
+	endMessage(buffer, start)
 	return c.appendData(buffer)
 }
 
@@ -81,11 +82,33 @@ func (c *commit) copy(into string, rows int, appendRow func(b []byte, i int) []b
 
 // appendData writes the data of all COPYs: each as CopyData messages, which may end anywhere, and a CopyDone message.
 func (c *commit) appendData(buffer []byte) []byte {
+	var start int
 	for _, rows := range c.copies {
-		buffer, start := beginMessage(buffer, 'd')
-		...
+		buffer, start = beginMessage(buffer, 'd')
+		buffer = append(buffer, copyBegin...)
+		for i := rows.from; i < rows.to; i++ {
+			if len(buffer)-start >= copyDataBytes {
+				endMessage(buffer, start)
+				buffer, start = beginMessage(buffer, 'd')
+			}
+			buffer = rows.appendRow(buffer, i)
+		}
+		buffer = append(buffer, copyEnd...)
+		endMessage(buffer, start)
+		buffer, start = beginMessage(buffer, 'c')
+		endMessage(buffer, start)
 	}
 	return buffer
+}
+
+// beginMessage writes a protocol message's type, and room for the length of what follows.
+func beginMessage(buffer []byte, kind byte) (begun []byte, start int) {
+	return append(buffer, kind, 0, 0, 0, 0), len(buffer) + 1
+}
+
+// endMessage fills in the length, which counts itself.
+func endMessage(buffer []byte, start int) {
+	binary.BigEndian.PutUint32(buffer[start:], uint32(len(buffer)-start))
 }
 
 // beginnings are the events of the batch with which a stream begins.
@@ -97,57 +120,6 @@ func beginnings(batch eventstore.Batch) []*eventstore.Record {
 		}
 	}
 	return begins
-}
-
-func appendCommands(b []byte, commands []eventstore.CommandRecord) []byte {
-	for i := range commands {
-		command := &commands[i]
-		b = appendFields(b, 4)
-		b = appendBytes(b, command.ID[:])
-		b = appendBytes(b, command.BodyHash[:])
-		b = appendInt(b, command.First)
-		b = appendInt(b, command.Last)
-	}
-	return b
-}
-
-func appendStreams(b []byte, begins []*eventstore.Record) []byte {
-	for _, record := range begins {
-		b = appendFields(b, 3)
-		b = appendBytes(b, record.Stream.ID[:])
-		b = appendBytes(b, record.Stream.Kind)
-		b = appendInt(b, record.Position)
-	}
-	return b
-}
-
-func appendEvents(b []byte, batch eventstore.Batch) []byte {
-	for i := range batch.Records {
-		record := &batch.Records[i]
-		b = appendFields(b, 4)
-		b = appendInt(b, record.Position)
-		b = appendInt(b, batch.Streams[i])
-		b = appendInt(b, record.Version)
-		b = appendBytes(b, record.Bytes)
-	}
-	return b
-}
-
-// appendCopy writes one COPY's rows as a CopyData message and the CopyDone message after it.
-func appendCopy(buffer []byte, appendRows func([]byte) []byte) []byte {
-	buffer = appendMessage(buffer, 'd', func(b []byte) []byte {
-		return append(appendRows(append(b, copyBegin...)), copyEnd...)
-	})
-	return appendMessage(buffer, 'c', func(b []byte) []byte { return b })
-}
-
-// appendMessage writes a protocol message: type, length of what follows with the length itself, body.
-func appendMessage(buffer []byte, kind byte, appendBody func([]byte) []byte) []byte {
-	buffer = append(buffer, kind, 0, 0, 0, 0)
-	start := len(buffer)
-	buffer = appendBody(buffer)
-	binary.BigEndian.PutUint32(buffer[start-4:], uint32(len(buffer)-start+4))
-	return buffer
 }
 
 // appendFields begins a row.
