@@ -23,6 +23,7 @@ import (
 const (
 	MaxRetries     = 5                      // attempts after the first, when the ledger does not answer or answers 503
 	MaxAnswerBytes = 16 << 20               // bytes of an answer; a longer one is an error
+	MaxIdleConns   = 64                     // connections that are kept open between requests
 	AttemptTimeout = 30 * time.Second       // for one attempt, with its answer
 	FirstRetryWait = 100 * time.Millisecond // before the first retry, doubled for each one after it; the wait is random below it
 	MaxRetryWait   = 5 * time.Second        // before any retry, also when the ledger's Retry-After asks for longer
@@ -41,6 +42,11 @@ type Client struct {
 func New(baseURL, key string) *Client {
 	return &Client{
 		http: &http.Client{
+			// The default transport keeps two idle connections to a host; more goroutines than that would open new ones all the time.
+			Transport: &http.Transport{
+				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: MaxIdleConns, MaxIdleConnsPerHost: MaxIdleConns,
+				IdleConnTimeout: AttemptTimeout, TLSHandshakeTimeout: AttemptTimeout,
+			},
 			Timeout: AttemptTimeout,
 			// The ledger never redirects, so whoever does is somebody else, and the key is not for them.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
