@@ -352,11 +352,12 @@ func TestFullQueueIsOverloaded(t *testing.T) {
 		waiting.Go(func() { _, _ = n.Store.Append(t.Context(), eventstore.Append{CommandID: uuid.New()}) })
 	}
 	enqueue()
-	<-held // the committer has taken this one, and takes no other
-	for range eventstore.MaxQueue {
+	<-held // the committer is at this one, gathers a batch for after it, holds the one that is too many for that, and takes no other
+	const room = eventstore.MaxBatchEvents + 1 + eventstore.MaxQueue
+	for range room {
 		enqueue()
 	}
-	require.Eventually(t, func() bool { return n.Store.Waiting() == eventstore.MaxQueue }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return n.Store.Waiting() == room }, time.Minute, time.Millisecond)
 	accept := by(firmOwner, AcceptCollaboration{theirs}).under(uuid.New())
 	_, err := n.Execute(t.Context(), accept)
 	requireRefusal(t, refusal(domain.Unavailable, "overloaded", "").refusal, err)

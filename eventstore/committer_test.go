@@ -29,23 +29,20 @@ func TestAQueueThatIsFullRefusesAtOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Store{queue: make(chan *pending, c.queue), closed: make(chan struct{})}
-			require.NoError(t, s.enqueue(waiting(1, c.sizes[0])))
-			require.NoError(t, s.enqueue(waiting(1, c.sizes[1])))
+			require.NoError(t, s.enqueue(waiting(0, c.sizes[0])))
+			require.NoError(t, s.enqueue(waiting(0, c.sizes[1])))
 			for range 2 {
-				require.ErrorIs(t, s.enqueue(waiting(1, c.sizes[2])), ErrQueueFull)
+				require.ErrorIs(t, s.enqueue(waiting(0, c.sizes[2])), ErrQueueFull)
 			}
 			require.Equal(t, 2, s.Waiting())
 
 			// It takes appends again when the committer has taken some.
-			c := committer{queue: s.queue, waiting: &s.waitingBytes}
-			for s.Waiting() > 0 {
-				c.gather(<-s.queue)
-			}
-			if c.carried != nil {
-				c.gather(c.carried)
+			c := committer{queue: s.queue, waiting: &s.waitingBytes, gathered: &s.gathered, clock: time.Now}
+			for len(s.queue) > 0 || c.carried != nil {
+				c.gather(newPlan(Head{}, nil), c.first())
 			}
 			require.Zero(t, s.waitingBytes.Load())
-			require.NoError(t, s.enqueue(waiting(1, 1)))
+			require.NoError(t, s.enqueue(waiting(0, 1)))
 		})
 	}
 }
@@ -71,22 +68,16 @@ func TestABatchHoldsWhatItsLimitsAllow(t *testing.T) {
 		{"expectations", many(5, 1, 1, MaxAppendExpects), []int{4, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			queue := make(chan *pending, len(c.appends))
-			for _, p := range c.appends {
-				queue <- p
+			p := newPlan(Head{}, nil)
+			var batches []int
+			for _, a := range c.appends {
+				if !p.hold(a) {
+					batches = append(batches, len(p.appends))
+					p = newPlan(Head{}, nil)
+					require.True(t, p.hold(a))
+				}
 			}
-			close(queue)
-			committer := committer{queue: queue, waiting: new(atomic.Int64), carried: <-queue}
-			var got []*pending
-			for _, size := range c.batches {
-				first := committer.carried
-				committer.carried = nil
-				batch := committer.gather(first)
-				require.Len(t, batch, size)
-				got = append(got, batch...)
-			}
-			require.Equal(t, c.appends, got, "in the order in which they came")
-			require.Nil(t, committer.carried)
+			require.Equal(t, c.batches, append(batches, len(p.appends)))
 		})
 	}
 }
@@ -105,14 +96,14 @@ func (unreachable) Commit(context.Context, Head, Batch) error { return errUnreac
 func TestAppendsAreAnsweredWhenTheDatabaseStaysAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &committer{
-			backend: unreachable{}, clock: time.Now, waiting: new(atomic.Int64),
+			backend: unreachable{}, clock: time.Now, gathered: new(atomic.Int64),
 			head: Head{Epoch: testEpoch}, progress: newProgress(Head{Epoch: testEpoch}),
 		}
 		answer := func() (time.Duration, error) {
 			begun := time.Now()
 			p := waiting(0, 0)
 			p.append.CommandID, p.outcome = uuid.New(), make(chan outcome, 1)
-			c.settle(c.gather(p))
+			c.settle([]*pending{p}, nil)
 			err := (<-p.outcome).err
 			return time.Since(begun), err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -88,13 +89,15 @@ func appendAttribute(record []byte, name, value string) []byte {
 	record = append(record, `","`...)
 	record = append(record, name...)
 	record = append(record, `":"`...)
-	for i := range len(value) {
-		if value[i] == '"' || value[i] == '\\' {
-			record = append(record, '\\')
+	for {
+		i := strings.IndexAny(value, `"\`)
+		if i < 0 {
+			return append(record, value...)
 		}
-		record = append(record, value[i])
+		record = append(record, value[:i]...)
+		record = append(record, '\\', value[i])
+		value = value[i+1:]
 	}
-	return record
 }
 
 // finish gives the event its place and completes its bytes: the first time in the room that was left for that, later, when its

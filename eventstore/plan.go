@@ -2,11 +2,14 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 )
+
+const maxBatchExpects = 4_096 // expectations that a batch holds at most, unless its first append alone has more
 
 // pending is an append that waits for the committer, and then for the outcome of its batch.
 type pending struct {
@@ -24,6 +27,9 @@ func (a *pending) extends(expect int) bool {
 	return slices.ContainsFunc(a.drafts, func(d draft) bool { return d.expect == expect })
 }
 
+// isGivenUp tells whether nobody waits for the outcome any more.
+func (a *pending) isGivenUp() bool { return a.ctx.Err() != nil }
+
 // outcome is what the committer answers. It is one of appended, earlier and err.
 type outcome struct {
 	appended Appended
@@ -35,9 +41,18 @@ type outcome struct {
 // plan is what the committer means to do with the appends of one batch, given where it believes the log to be. Nothing of it
 // is true, and nobody is answered, before the database has moved the head from there.
 type plan struct {
+	from    Head
+	after   *plan      // the one that is being committed, whose batch this one takes to be in the log; nil when there is none
+	appends []*pending // within the limits of a batch
+	events  int        // of them; an append without any counts as one
+	expects int        // their expectations
+	size    int64      // bytes of their data
+	err     error      // why they are not decided
+
 	batch     Batch
 	streams   map[StreamID]int  // index, in tips, of every stream that the batch expects something of
 	tips      []Tip             // raised as appends are taken in
+	sure      []bool            // whether the tip of this index was known, rather than that of a stream taken to be new
 	commands  map[uuid.UUID]int // index in the batch
 	accepted  []accepted
 	repeated  []repeated
@@ -62,25 +77,88 @@ type conflict struct {
 	err *ConflictError
 }
 
-// newPlan begins a plan for appends that follow the head.
-func newPlan(head Head, appends []*pending) *plan {
-	events, expects := 0, 0
+// newPlan begins a plan for what follows the head, which is that of the log, or that of the plan before it.
+func newPlan(head Head, after *plan) *plan {
+	p := &plan{from: head, after: after, batch: Batch{Head: head}}
+	var streams, commands int // as many as the plan before it had, most likely
+	if after != nil {
+		streams, commands = len(after.streams), len(after.commands)
+	}
+	p.streams, p.commands = make(map[StreamID]int, streams), make(map[uuid.UUID]int, commands)
+	return p
+}
+
+// hold takes an append in, to be decided; false when the plan is full. One whose caller has given up is left out.
+func (p *plan) hold(a *pending) bool {
+	events, expects, size := p.events+max(1, len(a.drafts)), p.expects+len(a.append.Expect), p.size+a.size
+	if len(p.appends) > 0 && (events > MaxBatchEvents || expects > maxBatchExpects || size > MaxAppendBytes) {
+		return false
+	}
+	if !a.isGivenUp() {
+		p.appends, p.events, p.expects, p.size = append(p.appends, a), events, expects, size
+	}
+	return true
+}
+
+// decide decides appends as of those decided before them.
+func (c *committer) decide(p *plan, appends []*pending) error {
+	if err := c.recall(p, appends); err != nil {
+		return err
+	}
+	now := c.clock().UTC().Truncate(time.Microsecond)
+	if now.Before(p.batch.Head.RecordedAt) {
+		now = p.batch.Head.RecordedAt
+	}
 	for _, a := range appends {
-		events += len(a.drafts)
-		expects += len(a.append.Expect)
+		p.take(a, now)
 	}
-	return &plan{
-		batch: Batch{
-			Head:     head,
-			Records:  make([]Record, 0, events),
-			Streams:  make([]int64, 0, events),
-			Commands: make([]CommandRecord, 0, len(appends)),
-		},
-		streams:  make(map[StreamID]int, expects),
-		tips:     make([]Tip, 0, expects),
-		commands: make(map[uuid.UUID]int, len(appends)),
-		accepted: make([]accepted, 0, len(appends)),
+	return nil
+}
+
+// recall fills in where the streams of appends end. Of those that it does not know it asks the database, all at once; but one
+// that an append means to begin is taken to be new, as it nearly always is: if it is not, its unique key refuses the commit,
+// and then checkNew asks.
+func (c *committer) recall(p *plan, appends []*pending) error {
+	var unknown []StreamID
+	for _, a := range appends {
+		a.tips = a.tips[:0]
+		for i, e := range a.append.Expect {
+			slot, ok := p.streams[e.Stream]
+			if !ok {
+				tip, known := c.tip(p, e.Stream)
+				slot = len(p.tips)
+				p.streams[e.Stream], p.tips, p.sure = slot, append(p.tips, tip), append(p.sure, known)
+			}
+			a.tips = append(a.tips, slot)
+			if !p.sure[slot] && p.tips[slot].First == 0 && (c.checkNew || e.Version != 0 || !a.extends(i)) {
+				p.sure[slot] = true
+				unknown = append(unknown, e.Stream)
+			}
+		}
 	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	tips, err := c.backend.Tips(ctx, unknown)
+	if err != nil {
+		return fmt.Errorf("read the versions of streams: %w", err)
+	}
+	for i, stream := range unknown {
+		p.tips[p.streams[stream]] = tips[i]
+	}
+	return nil
+}
+
+// tip is where a stream ends before a plan, as far as the committer knows.
+func (c *committer) tip(p *plan, stream StreamID) (Tip, bool) {
+	if p.after != nil {
+		if slot, ok := p.after.streams[stream]; ok && p.after.tips[slot].First != 0 {
+			return p.after.tips[slot], true
+		}
+	}
+	return c.known.tip(stream)
 }
 
 // take decides one append as of the appends taken before it. now is not before the time of the head.

@@ -25,6 +25,7 @@ type Store struct {
 	closed       chan struct{} // closed by Close
 	queue        chan *pending
 	waitingBytes atomic.Int64 // bytes of data in the queue
+	gathered     atomic.Int64 // appends that the committer has taken for its next batch
 	running      sync.WaitGroup
 }
 
@@ -45,7 +46,8 @@ func Open(ctx context.Context, backend Backend, options Options) (*Store, error)
 		queue:    make(chan *pending, MaxQueue),
 	}
 	c := &committer{
-		backend: backend, clock: options.Clock, queue: s.queue, waiting: &s.waitingBytes, progress: s.progress, head: head,
+		backend: backend, clock: options.Clock, queue: s.queue, waiting: &s.waitingBytes, gathered: &s.gathered,
+		progress: s.progress, head: head,
 	}
 	s.running.Go(c.run)
 	s.running.Go(s.watch)
@@ -174,8 +176,9 @@ func (s *Store) Head(ctx context.Context) (Head, error) {
 // be further.
 func (s *Store) Committed() int64 { return s.progress.position() }
 
-// Waiting is how many appends wait for the committer. MaxQueue is its limit.
-func (s *Store) Waiting() int { return len(s.queue) }
+// Waiting is how many appends wait for a batch to begin: at most MaxQueue that the committer has not taken yet, and those that it
+// has gathered for its next batch.
+func (s *Store) Waiting() int { return len(s.queue) + int(s.gathered.Load()) }
 
 // Close lets appends under way finish and refuses later ones with ErrClosed; Follow and Wait end with it too. It does not
 // close the database.

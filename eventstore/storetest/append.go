@@ -129,6 +129,42 @@ func largestAppend(t *testing.T, l *ledger) {
 	require.Equal(t, appended.Records, l.append(store, a).Records, "as a repeat, in more than one page")
 }
 
+func manyCommands(t *testing.T, l *ledger) {
+	const count = 300
+	var appends []eventstore.Append
+	for range count {
+		appends = append(appends, extend(newStream("task"), 0))
+	}
+	store, answers := l.batch(appends...)
+	log := l.log(store)
+	require.Len(t, log, 1+count)
+	for i, a := range answers {
+		require.NoError(t, a.err)
+		require.Equal(t, log[1+i:2+i], a.appended.Records, "in the order in which they came")
+		_, appended, ok, err := store.Command(l.ctx, appends[i].CommandID)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, again(a.appended), appended)
+	}
+}
+
+func largeAppendsBesideEachOther(t *testing.T, l *ledger) {
+	note := []byte(`{"note":"` + strings.Repeat("x", eventstore.MaxDataBytes-20) + `"}`)
+	var appends []eventstore.Append
+	for range 3 {
+		a := extend(newStream("task"), 0)
+		for size := len(note); size <= eventstore.MaxAppendBytes/2; size += len(note) {
+			a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: a.Expect[0].Stream, Type: "task.Changed.v1", Data: note})
+		}
+		appends = append(appends, a)
+	}
+	_, answers := l.batch(appends...)
+	for i, answer := range answers {
+		require.NoError(t, answer.err)
+		require.Len(t, answer.appended.Records, len(appends[i].Events))
+	}
+}
+
 func limits(t *testing.T, l *ledger) {
 	store := l.open()
 	stream := newStream("task")

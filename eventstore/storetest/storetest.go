@@ -35,6 +35,8 @@ func Run(t *testing.T, database Database) {
 		{"a record has the same bytes wherever it is read", recordsAreTheSameEverywhere},
 		{"an append without events is recorded", emptyAppend},
 		{"as many events as an append may have", largestAppend},
+		{"many commands in one batch", manyCommands},
+		{"large appends that share no batch", largeAppendsBesideEachOther},
 		{"what breaks a limit is refused and leaves nothing", limits},
 		{"streams of one UUID and different kinds are apart", kindsAreApart},
 		{"pages and limits", pages},
