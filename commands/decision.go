@@ -28,6 +28,7 @@ type Decision struct {
 	ctx    context.Context
 	states *States
 	newID  func() uuid.UUID
+	guess  bool // take a stream that the command most likely begins to have no events, without a look
 	expect []eventstore.StreamVersion
 	loaded []cachedState // of the streams expected, in the same order
 	raised []raised
@@ -125,9 +126,21 @@ func load[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) 
 	return current, nil
 }
 
-// begin expects that a stream with a fresh id has no events, which it need not read to know.
-func begin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) {
-	d.expected(eventstore.StreamID{Kind: kind, ID: id}, cachedState{state: P(new(S)), extend: extend[S, P]})
+// begin expects that a stream has no events, and gives the state of one. With a fresh id it need not be read to know.
+func begin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) P {
+	none := P(new(S))
+	d.expected(eventstore.StreamID{Kind: kind, ID: id}, cachedState{state: none, extend: extend[S, P]})
+	return none
+}
+
+// loadOrBegin is load for a stream that the command most likely begins, though its id is not fresh. The first decision guesses that
+// what is not in memory does not exist, which saves nearly all commands a read. A wrong guess is a race lost, be it at the append or
+// when a refusal is checked, and the next decision reads.
+func loadOrBegin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) {
+	if _, held := d.states.get(eventstore.StreamID{Kind: kind, ID: id}); held || !d.guess {
+		return load[S, P](d, kind, id)
+	}
+	return begin[S, P](d, kind, id), nil
 }
 
 // expected notes once for each stream what the decision is based on.

@@ -76,7 +76,7 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, storeError(err)
 	}
 	for attempt := 1; ; attempt++ {
-		answer, again, err := x.attempt(ctx, r, spec, command, hash)
+		answer, again, err := x.attempt(ctx, r, spec, command, hash, attempt == 1)
 		if err == nil {
 			return answer, nil
 		}
@@ -95,8 +95,8 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 }
 
 // attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
-func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte) (answer Answer, again bool, err error) {
-	d := &Decision{Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID}
+func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, guess bool) (answer Answer, again bool, err error) {
+	d := &Decision{Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess}
 	if err := command.Decide(d); err != nil {
 		return x.rejected(ctx, r, spec, command, hash, d, err)
 	}

@@ -202,6 +202,8 @@ func TestAccessLostWhileManyLogIn(t *testing.T) {
 func TestWarmCacheOfAnotherNode(t *testing.T) {
 	grant := by(shopOwner, GrantAccess{theirs, GrantTerms{RoleID: domain.RoleFinance}})
 	open := by(firmManager, OpenClientAccount{theirs, ""})
+	renamed := invoices
+	renamed.Title = "Something else"
 	for name, test := range map[string]struct {
 		given []domain.Event
 		warm  when // on B, so that it has read the states
@@ -218,6 +220,8 @@ func TestWarmCacheOfAnotherNode(t *testing.T) {
 		"A downgrades, B logs in":          {history(active, domain.AccountManagerAssigned{Pair: firmAndShop, UserID: firmManager.UserID}, roleExists, domain.AccessGranted{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleHR, RoleVersion: 1, Permissions: domain.Permissions{domain.Team: domain.Edit}, AccessEpoch: 1}), open, by(billing, RecordSubscription{shopID, domain.PlanFree, domain.Current}), open, refuses("role_not_in_plan", "free").refusal},
 		"A registers, B does not miss it":  {firm, by(maria, AcceptPartnership{firmID}), by(firmOwner, ApplyForPartnership{firmID}), by(maria, AcceptPartnership{firmID}), nil},
 		"A completes, B completes as well": {history(inside, invoices), by(shopHR, CompleteTask{invoices.TaskID}), by(firmManager, CompleteTask{invoices.TaskID}), by(shopOwner, CompleteTask{invoices.TaskID}), refuses("task_not_pending", "completed").refusal},
+		"A raises a task, B raises it too": {shop, by(billing, raise(payslips)), by(billing, raise(invoices)), by(billing, raise(invoices)), nil},
+		"A raises, B raises another":       {shop, by(billing, raise(payslips)), by(billing, raise(invoices)), by(billing, raise(renamed)), refuses("external_ref_reused", "pending").refusal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newNode(t)

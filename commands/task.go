@@ -30,7 +30,7 @@ func (c RaiseTask) Decide(d *Decision) error {
 		return err
 	}
 	id := domain.TaskID(c.ClientID, c.ExternalRef)
-	task, err := d.task(id)
+	task, err := loadOrBegin[domain.Task](d, domain.TaskStream, id)
 	if err != nil {
 		return err
 	}
