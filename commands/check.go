@@ -21,9 +21,42 @@ const MaxFieldErrors = 100
 // checker holds a body to its command's schema and lists all that is wrong with it. huma.Validate is not used for it: it takes
 // field names in any case and nulls for absent fields, and it lets formats pass that the ledger refuses.
 type checker struct {
-	schemas  huma.Registry
-	patterns map[string]*regexp.Regexp // by source, compiled once
-	fields   []domain.FieldError
+	*schemas
+	fields []domain.FieldError
+}
+
+// schemas are the commands' schemas with what checking needs of them, made once.
+type schemas struct {
+	named    huma.Registry
+	patterns map[string]*regexp.Regexp // by source
+	names    map[*huma.Schema][]string // of an object's properties, sorted
+}
+
+// prepare makes what checking needs of the schemas.
+func prepare(named huma.Registry) *schemas {
+	s := &schemas{named: named, patterns: map[string]*regexp.Regexp{}, names: map[*huma.Schema][]string{}}
+	for _, schema := range named.Map() {
+		s.include(schema)
+	}
+	return s
+}
+
+// include prepares a schema and all that it is made of.
+func (s *schemas) include(schema *huma.Schema) {
+	if schema == nil {
+		return
+	}
+	if schema.Pattern != "" {
+		s.patterns[schema.Pattern] = regexp.MustCompile(schema.Pattern)
+	}
+	s.names[schema] = slices.Sorted(maps.Keys(schema.Properties))
+	for _, property := range schema.Properties {
+		s.include(property)
+	}
+	s.include(schema.Items)
+	if others, ok := schema.AdditionalProperties.(*huma.Schema); ok {
+		s.include(others)
+	}
 }
 
 func (c *checker) fail(path, rule string, args ...any) {
@@ -44,7 +77,7 @@ func (c *checker) add(fields []domain.FieldError) {
 // check visits a value and all that it is made of, in the order of names, so that the same body always gets the same answer.
 func (c *checker) check(schema *huma.Schema, path string, value any) {
 	for schema.Ref != "" {
-		schema = c.schemas.SchemaFromRef(schema.Ref)
+		schema = c.named.SchemaFromRef(schema.Ref)
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -75,12 +108,17 @@ func (c *checker) check(schema *huma.Schema, path string, value any) {
 }
 
 func (c *checker) object(schema *huma.Schema, path string, object map[string]any) {
-	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+	known := 0
+	for _, name := range c.names[schema] {
 		if item, ok := object[name]; ok {
+			known++
 			c.check(schema.Properties[name], member(path, name), item)
 		} else if slices.Contains(schema.Required, name) {
 			c.fail(member(path, name), "is missing")
 		}
+	}
+	if known == len(object) {
+		return
 	}
 	others, open := schema.AdditionalProperties.(*huma.Schema)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -156,22 +194,5 @@ func (c *checker) text(schema *huma.Schema, path, text string) {
 		if rule := checkFormat(schema.Format, text); rule != "" {
 			c.fail(path, "%s", rule)
 		}
-	}
-}
-
-// compilePatterns collects the patterns of a schema and all that it is made of.
-func compilePatterns(schema *huma.Schema, patterns map[string]*regexp.Regexp) {
-	if schema == nil {
-		return
-	}
-	if schema.Pattern != "" {
-		patterns[schema.Pattern] = regexp.MustCompile(schema.Pattern)
-	}
-	for _, property := range schema.Properties {
-		compilePatterns(property, patterns)
-	}
-	compilePatterns(schema.Items, patterns)
-	if others, ok := schema.AdditionalProperties.(*huma.Schema); ok {
-		compilePatterns(others, patterns)
 	}
 }

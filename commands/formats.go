@@ -18,6 +18,9 @@ const (
 	LatestYear   = 2200
 )
 
+// uuidLength is that of a UUID with hyphens, in characters; Parse takes other forms as well.
+const uuidLength = 36
+
 // hasControl finds what no text of a command may hold: control characters other than line feed and tab, and the character
 // that stands for bytes which were not UTF-8.
 func hasControl(text string) bool {
@@ -38,7 +41,7 @@ func checkFormat(format, text string) string {
 			return "must be an absolute https URL without credentials"
 		}
 	case "uuid":
-		if id, err := uuid.Parse(text); err != nil || id == uuid.Nil || id.String() != text {
+		if id, err := uuid.Parse(text); err != nil || id == uuid.Nil || len(text) != uuidLength || text != strings.ToLower(text) {
 			return "must be a UUID in lower case with hyphens, not all zeros"
 		}
 	case "country":

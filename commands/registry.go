@@ -3,11 +3,8 @@ package commands
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
-	"regexp"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -82,10 +79,9 @@ func (s Spec) by(parties ...Party) Spec {
 
 // Registry finds commands by name and holds their JSON Schemas, against which every body is checked.
 type Registry struct {
-	specs    []Spec
-	byName   map[string]listed
-	schemas  huma.Registry
-	patterns map[string]*regexp.Regexp
+	specs   []Spec
+	byName  map[string]listed
+	schemas *schemas
 }
 
 type listed struct {
@@ -95,16 +91,12 @@ type listed struct {
 
 // NewRegistry indexes the list of commands.
 func NewRegistry() *Registry {
-	r := &Registry{
-		specs: List(), byName: map[string]listed{}, patterns: map[string]*regexp.Regexp{},
-		schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-	}
+	r := &Registry{specs: List(), byName: map[string]listed{}}
+	all := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	for _, spec := range r.specs {
-		r.byName[spec.Name] = listed{spec, r.schemas.Schema(spec.Request, true, spec.Name)}
+		r.byName[spec.Name] = listed{spec, all.Schema(spec.Request, true, spec.Name)}
 	}
-	for _, schema := range r.schemas.Map() {
-		compilePatterns(schema, r.patterns)
-	}
+	r.schemas = prepare(all)
 	return r
 }
 
@@ -125,13 +117,15 @@ func (r *Registry) Decode(name string, body []byte) (Spec, Command, error) {
 	if err != nil {
 		return Spec{}, nil, err
 	}
-	checker := &checker{schemas: r.schemas, patterns: r.patterns}
+	checker := &checker{schemas: r.schemas}
 	checker.check(spec.schema, "", value)
-	plain, err := json.Marshal(value) // without escapes, which time.Time does not read
-	if err != nil {
-		return Spec{}, nil, malformed("the body cannot be written out again: %v", err)
+	if bytes.IndexByte(body, '\\') >= 0 {
+		// Written out again without escapes, which time.Time does not read.
+		if body, err = json.Marshal(value); err != nil {
+			return Spec{}, nil, malformed("the body cannot be written out again: %v", err)
+		}
 	}
-	command, err := spec.decode(plain)
+	command, err := spec.decode(body)
 	if checked, ok := command.(interface{ Check() []domain.FieldError }); ok && err == nil {
 		checker.add(checked.Check())
 	}
@@ -146,60 +140,4 @@ func (r *Registry) Decode(name string, body []byte) (Spec, Command, error) {
 
 func malformed(format string, args ...any) error {
 	return &domain.Error{Kind: domain.Malformed, Code: "malformed_json", Detail: fmt.Sprintf(format, args...)}
-}
-
-// parse reads exactly one JSON object, in which no name is given twice: which of the two counts would be a guess.
-func parse(body []byte) (map[string]any, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, malformed("the body is empty; a command is a JSON object")
-	}
-	var value any
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
-		return nil, malformed("the body is not JSON: %v", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, malformed("there is more after the end of the JSON object")
-	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, malformed("a command is a JSON object")
-	}
-	if name, twice := repeatedName(json.NewDecoder(bytes.NewReader(body))); twice {
-		return nil, malformed("%q is given twice", name)
-	}
-	return object, nil
-}
-
-// repeatedName finds a name that an object of the JSON, which is known to be valid, gives twice.
-func repeatedName(decoder *json.Decoder) (name string, twice bool) {
-	var open []map[string]bool // the names of each object or list that has begun and not ended; lists have none
-	for isName := false; ; {
-		token, err := decoder.Token()
-		if err != nil {
-			return "", false
-		}
-		switch token := token.(type) {
-		case json.Delim:
-			switch token {
-			case '{':
-				open = append(open, map[string]bool{})
-			case '[':
-				open = append(open, nil)
-			default:
-				open = open[:len(open)-1]
-			}
-		case string:
-			if isName {
-				if open[len(open)-1][token] {
-					return token, true
-				}
-				open[len(open)-1][token] = true
-				isName = false
-				continue
-			}
-		}
-		isName = len(open) > 0 && open[len(open)-1] != nil
-	}
 }

@@ -318,7 +318,7 @@ func visitSchemas(t *testing.T, visit func(path string, schema *huma.Schema)) {
 	var walk func(path string, schema *huma.Schema)
 	walk = func(path string, schema *huma.Schema) {
 		for schema.Ref != "" {
-			schema = r.schemas.SchemaFromRef(schema.Ref)
+			schema = r.schemas.named.SchemaFromRef(schema.Ref)
 		}
 		visit(path, schema)
 		for name, property := range schema.Properties {
