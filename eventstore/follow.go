@@ -44,8 +44,9 @@ func (c Checkpoint) check(head Head) error {
 
 // Follow hands the log to a follower, page after page in order (MaxPageEvents at most each), from its checkpoint on, and waits
 // for more at the end, until ctx ends, handle fails or the log cannot be read; it returns that error. handle saves the
-// checkpoint with what it wrote; the next page is read meanwhile. New events wake it at once when this process appended them,
-// and within FollowPoll otherwise. Pages may be shared with other followers: handle only reads them.
+// checkpoint with what it wrote. The next page is read meanwhile, but at the log's end only after that, so that it holds all that
+// has come in between. New events wake it at once when this process appended them, and within FollowPoll otherwise. Pages may be
+// shared with other followers: handle only reads them.
 func (s *Store) Follow(ctx context.Context, from Checkpoint, handle func(ctx context.Context, page []Record) error) error {
 	head, err := s.Head(ctx)
 	if err != nil {
@@ -57,12 +58,12 @@ func (s *Store) Follow(ctx context.Context, from Checkpoint, handle func(ctx con
 	from.Epoch = head.Epoch
 
 	readCtx, stop := context.WithCancel(ctx)
-	pages := make(chan []Record)
+	pages, handled := make(chan []Record), make(chan struct{}, 1)
 	var readErr error
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(pages)
-		readErr = s.readPages(readCtx, from, pages)
+		readErr = s.readPages(readCtx, from, pages, handled)
 	})
 	defer reading.Wait()
 	defer stop()
@@ -70,12 +71,19 @@ func (s *Store) Follow(ctx context.Context, from Checkpoint, handle func(ctx con
 		if err := handle(ctx, page); err != nil {
 			return err
 		}
+		if isLast(page) {
+			handled <- struct{}{}
+		}
 	}
 	return readErr
 }
 
-// readPages reads the log from a checkpoint on, always one page ahead of who takes them.
-func (s *Store) readPages(ctx context.Context, from Checkpoint, pages chan<- []Record) error {
+// isLast tells whether a page was read at the log's end.
+func isLast(page []Record) bool { return len(page) < MaxPageEvents }
+
+// readPages reads the log from a checkpoint on, one page ahead of who takes them until it comes to the log's end. There it waits for
+// handled.
+func (s *Store) readPages(ctx context.Context, from Checkpoint, pages chan<- []Record, handled <-chan struct{}) error {
 	for {
 		if err := s.waitAfter(ctx, from); err != nil {
 			return err
@@ -90,6 +98,14 @@ func (s *Store) readPages(ctx context.Context, from Checkpoint, pages chan<- []R
 		select {
 		case pages <- page:
 			from.Position = page[len(page)-1].Position
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !isLast(page) {
+			continue
+		}
+		select {
+		case <-handled:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -30,6 +30,7 @@ const (
 	maxRetryWait     = 5 * time.Second       // before any retry
 	maxAttempts      = 5                     // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
 	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
+	maxRest          = 50 * time.Millisecond // between two pages at the log's end
 )
 
 // Fact is one event of the log as a fold sees it: decoded once for all models.
@@ -52,6 +53,8 @@ type Engine struct {
 	catalog *domain.Catalog
 	clock   func() time.Time
 	models  []model // in the order of their names
+
+	hurry chan struct{} // holds one: somebody waits for a position
 
 	mu       sync.Mutex
 	moved    chan struct{} // closed, and replaced, when this engine has moved a checkpoint
@@ -76,7 +79,7 @@ func Open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *d
 }
 
 func open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, models []model) (*Engine, error) {
-	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, moved: make(chan struct{})}
+	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	slices.SortFunc(e.models, func(a, b model) int { return strings.Compare(a.name, b.name) })
 	if err := migrate(ctx, db); err != nil {
 		return nil, err
@@ -172,6 +175,10 @@ func (e *Engine) Wait(ctx context.Context, position int64) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			return err
+		}
+		select {
+		case e.hurry <- struct{}{}:
+		default:
 		}
 		select {
 		case <-ctx.Done():

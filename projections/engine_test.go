@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -299,4 +300,28 @@ func TestNodesThatStartTogetherInstallEachModelOnce(t *testing.T) {
 		l.await(engine)
 		require.Equal(t, 1, counted(t, engine, "tally"))
 	})
+}
+
+func TestRestBetweenPages(t *testing.T) {
+	for name, test := range map[string]struct {
+		took   time.Duration
+		waited bool // for a position
+		want   time.Duration
+	}{
+		"as long as the page took":  {took: time.Millisecond, want: time.Millisecond},
+		"not longer than its limit": {took: time.Hour, want: maxRest},
+		"not while somebody waits":  {took: time.Hour, waited: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &Engine{hurry: make(chan struct{}, 1)}
+				if test.waited {
+					e.hurry <- struct{}{}
+				}
+				began := time.Now()
+				e.rest(t.Context(), test.took)
+				require.Equal(t, test.want, time.Since(began))
+			})
+		})
+	}
 }

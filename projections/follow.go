@@ -146,7 +146,11 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 	var handled error
 	from := eventstore.Checkpoint{Epoch: group[0].epoch, Position: group[0].position}
 	err := e.store.Follow(whileCtx, from, func(_ context.Context, page []eventstore.Record) error {
+		began := time.Now()
 		handled = e.handle(ctx, group, e.facts(page))
+		if handled == nil && len(page) < eventstore.MaxPageEvents {
+			e.rest(ctx, time.Since(began))
+		}
 		return handled
 	})
 	switch {
@@ -156,6 +160,16 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 		return nil
 	}
 	return err
+}
+
+// rest lets events gather for the next page for as long as the last one took: the end of a busy log would be made of many small
+// pages, and one of many events costs little more than one of a few. Nobody who waits for a position waits for this.
+func (e *Engine) rest(ctx context.Context, took time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-e.hurry:
+	case <-time.After(min(took, maxRest)):
+	}
 }
 
 // facts decodes a page. What cannot be decoded is left to the models that would have to see it.

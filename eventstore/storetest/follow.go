@@ -98,6 +98,25 @@ func followOtherNodes(t *testing.T, l *ledger) {
 	require.Equal(t, append(first.Records, second.Records...), <-seen)
 }
 
+// followGathers: at the log's end a page holds all that came while the one before it was handled.
+func followGathers(t *testing.T, l *ledger) {
+	store := l.open()
+	stream := newStream("task")
+	l.append(store, extend(stream, 0))
+	var sizes []int
+	err := store.Follow(l.ctx, eventstore.Checkpoint{}, func(_ context.Context, page []eventstore.Record) error {
+		if sizes = append(sizes, len(page)); len(sizes) == 2 {
+			return errEnough
+		}
+		for version := range int64(3) {
+			l.append(store, extend(stream, version+1))
+		}
+		return nil
+	})
+	require.Equal(t, errEnough, err)
+	require.Equal(t, []int{1, 3}, sizes)
+}
+
 func followEnds(t *testing.T, l *ledger) {
 	store := l.open()
 	stream := newStream("task")

@@ -72,6 +72,7 @@ func Run(t *testing.T, database Database) {
 
 		{"follow from a checkpoint", follow},
 		{"follow what other nodes write", followOtherNodes},
+		{"follow gathers at the end", followGathers},
 		{"follow ends with its handler's error", followEnds},
 		{"follow stops ahead of the log", followAhead},
 		{"many followers", manyFollowers},
