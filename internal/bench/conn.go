@@ -2,14 +2,15 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,7 +49,8 @@ type conn struct {
 	server *server
 	conn   net.Conn // nil before the first command
 	reader *bufio.Reader
-	buffer []byte
+	buffer []byte // of what is sent
+	body   []byte // of the last answer
 }
 
 // answer is what the ledger says to an accepted command.
@@ -65,6 +67,7 @@ func (c *conn) post(ctx context.Context, name, actAs string, body []byte) (answe
 	if err := c.conn.SetDeadline(time.Now().Add(answerWait)); err != nil {
 		return answer{}, err
 	}
+	key := uuid.Must(uuid.NewV7()).String()
 	b := c.buffer[:0]
 	b = append(b, "POST /v1/commands/"...)
 	b = append(b, name...)
@@ -77,7 +80,7 @@ func (c *conn) post(ctx context.Context, name, actAs string, body []byte) (answe
 		b = append(b, actAs...)
 	}
 	b = append(b, "\r\nContent-Type: application/json\r\nIdempotency-Key: "...)
-	b = append(b, uuid.Must(uuid.NewV7()).String()...)
+	b = append(b, key...)
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, "\r\n\r\n"...)
@@ -87,6 +90,9 @@ func (c *conn) post(ctx context.Context, name, actAs string, body []byte) (answe
 		return answer{}, fmt.Errorf("%s: %w", name, err)
 	}
 	a, err := c.read()
+	if err == nil && !bytes.Contains(a.body, []byte(key)) {
+		err = errors.New("the answer is to another command")
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -114,25 +120,68 @@ func (c *conn) dial(ctx context.Context) error {
 
 // read reads the answer to the one command that is under way.
 func (c *conn) read() (answer, error) {
-	response, err := http.ReadResponse(c.reader, nil)
+	line, err := c.line()
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	if err = errors.Join(err, response.Body.Close()); err != nil {
+	status := string(line)
+	head := head{length: -1, position: -1}
+	for {
+		if line, err = c.line(); err != nil {
+			return answer{}, err
+		}
+		if len(line) == 0 {
+			break
+		}
+		if err := head.take(line); err != nil {
+			return answer{}, err
+		}
+	}
+	if head.length < 0 || head.length > maxAnswerBytes {
+		return answer{}, fmt.Errorf("an answer must tell its length, up to %d bytes, in Content-Length", maxAnswerBytes)
+	}
+	c.body = slices.Grow(c.body[:0], head.length)[:head.length]
+	if _, err := io.ReadFull(c.reader, c.body); err != nil {
 		return answer{}, err
 	}
-	if response.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("the ledger answers %s: %s", response.Status, body)
+	if status != "HTTP/1.1 200 OK" {
+		return answer{}, fmt.Errorf("the ledger answers %s: %s", status, c.body)
 	}
-	if response.Close {
+	if head.position < 0 {
+		return answer{}, errors.New("the answer does not come from a ledger: it has no Ledger-Position")
+	}
+	if head.closes {
 		err, c.conn = c.conn.Close(), nil
 	}
-	position, notNumber := strconv.ParseInt(response.Header.Get("Ledger-Position"), 10, 64)
-	if notNumber != nil {
-		return answer{}, fmt.Errorf("the answer does not come from a ledger: it has no Ledger-Position")
+	return answer{position: int64(head.position), body: c.body}, err
+}
+
+// line reads a line of an answer's head, which is there until the next one is read.
+func (c *conn) line() ([]byte, error) {
+	line, err := c.reader.ReadSlice('\n')
+	return bytes.TrimRight(line, "\r\n"), err
+}
+
+// head is what counts of an answer's head.
+type head struct {
+	length, position int // of the body, and in the log; -1 as long as it is not given
+	closes           bool
+}
+
+// take takes in a header.
+func (h *head) take(line []byte) error {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimSpace(value)
+	var err error
+	switch {
+	case bytes.EqualFold(name, []byte("Content-Length")):
+		h.length, err = strconv.Atoi(string(value))
+	case bytes.EqualFold(name, []byte("Ledger-Position")):
+		h.position, err = strconv.Atoi(string(value))
+	case bytes.EqualFold(name, []byte("Connection")):
+		h.closes = bytes.EqualFold(value, []byte("close"))
 	}
-	return answer{position: position, body: body}, err
+	return err
 }
 
 // close hangs up.
