@@ -61,13 +61,16 @@ type benchAppendCommand struct {
 	benchPlace
 	benchTiming
 	Clients []int `default:"1,16,64,256,1024" help:"Numbers of clients that write at the same time, ${default} unless given."`
+	Nodes   int   `placeholder:"N" help:"Measure also so many nodes that write one log on Postgres, with the clients spread over them."`
 	Preload int   `placeholder:"N" help:"Measure on logs that hold so many events already."`
 }
 
 // Run measures them.
 func (c benchAppendCommand) Run(ctx context.Context, std *streams) error {
 	return c.report(std, func(watch bench.Progress) (bench.Report, error) {
-		return bench.Append(ctx, bench.AppendConfig{Place: c.place(), Timing: c.timing(), Clients: c.Clients, Preload: c.Preload, Progress: watch})
+		return bench.Append(ctx, bench.AppendConfig{
+			Place: c.place(), Timing: c.timing(), Clients: c.Clients, Nodes: c.Nodes, Preload: c.Preload, Progress: watch,
+		})
 	})
 }
 

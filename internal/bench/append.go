@@ -9,6 +9,7 @@ import (
 // The names under which ways of writing are reported.
 const (
 	ledgerName    = "ledger"
+	nodesName     = "nodes"
 	insertName    = "insert"
 	messageDBName = "message-db"
 	copyName      = "copy"
@@ -21,12 +22,17 @@ type AppendConfig struct {
 	Place
 	Timing
 	Clients  []int // numbers of clients that write at the same time, one measurement for each
+	Nodes    int   // when more than 1: that many nodes that write one log on Postgres, with the clients spread over them, are measured too
 	Preload  int   // events that a log holds already when it is measured
 	Progress Progress
 }
 
 func (c AppendConfig) validate() error {
-	return errors.Join(c.Timing.validate(), validateClients(c.Clients), within("preload", c.Preload, 0, MaxEvents, " events"))
+	if c.Nodes > 1 && c.Postgres == "" {
+		return &InvalidError{Setting: "nodes", Rule: "need Postgres: a log on SQLite has one node"}
+	}
+	return errors.Join(c.Timing.validate(), validateClients(c.Clients), within("nodes", c.Nodes, 0, maxNodes, ""),
+		within("preload", c.Preload, 0, MaxEvents, " events"))
 }
 
 // contestant is one way of writing events that is measured beside the others.
@@ -71,7 +77,7 @@ func Append(ctx context.Context, config AppendConfig) (report Report, err error)
 		fmt.Sprintf("%s after a warm-up, and the medians of these; the contestants take turns, each time in a fresh database with %d events.", config.Timing, config.Preload),
 		fmt.Sprintf("Each event is a record of %d bytes; each client extends its own streams, of %d events on average, and expects their versions.",
 			len(record), eventsPerStream))
-	contestants, err := contestantsFor(ctx, s, record, &report)
+	contestants, err := config.contestants(ctx, s, record, &report)
 	if err != nil {
 		return Report{}, err
 	}
@@ -79,12 +85,13 @@ func Append(ctx context.Context, config AppendConfig) (report Report, err error)
 	return report, err
 }
 
-// contestantsFor lists the ways of writing that the database offers, the ledger first.
-func contestantsFor(ctx context.Context, s *scratch, record []byte, report *Report) ([]contestant, error) {
-	contestants := []contestant{{
-		name: ledgerName, rows: 1, begin: newLedgerWriter,
-		note: "one event an append, in this process, committed in groups.",
-	}}
+// contestants lists the ways of writing that the database offers, the ledger first.
+func (c AppendConfig) contestants(ctx context.Context, s *scratch, record []byte, report *Report) ([]contestant, error) {
+	contestants := []contestant{ledgerNodes(ledgerName, 1, "one event an append, in this process, committed in groups.")}
+	if c.Nodes > 1 {
+		contestants = append(contestants, ledgerNodes(nodesName, c.Nodes,
+			fmt.Sprintf("the ledger as %d nodes that write one log, each with a part of the clients and a connection of its own that writes.", c.Nodes)))
+	}
 	if s.place.Postgres == "" {
 		return append(contestants, sqliteInsert(record)), nil
 	}
@@ -136,7 +143,11 @@ func (c AppendConfig) run(ctx context.Context, s *scratch, contestants []contest
 				report.add(load.name, load.clients, eventsPerSecond, figures[i])
 			}
 		}
-		if contestant.name != ledgerName {
+		switch contestant.name {
+		case ledgerName:
+		case nodesName:
+			report.compare(nodesName, ledgerName)
+		default:
 			report.compare(ledgerName, contestant.name)
 		}
 	}

@@ -68,14 +68,14 @@ func TestAppendOnSQLite(t *testing.T) {
 func TestAppendOnPostgres(t *testing.T) {
 	dsn := sqldbtest.PostgresDSN(t)
 	installMessageDB(t, dsn)
-	report, err := Append(t.Context(), AppendConfig{Place: Place{Postgres: dsn}, Timing: brief(1), Clients: []int{8}, Preload: 1_100})
+	report, err := Append(t.Context(), AppendConfig{Place: Place{Postgres: dsn}, Timing: brief(1), Clients: []int{8}, Nodes: 2, Preload: 1_100})
 	require.NoError(t, err)
 	requireSane(t, report)
-	for _, name := range []string{ledgerName, insertName, messageDBName} {
+	for _, name := range []string{ledgerName, nodesName, insertName, messageDBName} {
 		require.Contains(t, measured(report, name), 8, name)
 	}
 	require.Contains(t, measured(report, copyName), 1, "COPY has one client")
-	require.Len(t, report.Ratios, 3, "of the ledger to each other one")
+	require.Len(t, report.Ratios, 4, "of the ledger to each other one, and of two nodes to one")
 	require.Empty(t, databases(t, dsn), "its databases are dropped")
 }
 
@@ -137,6 +137,8 @@ func TestAppendRefusesWhatItCannotMeasure(t *testing.T) {
 		"no clients":      {func(c *AppendConfig) { c.Clients = nil }, "clients must be 1 to 16 numbers, not 0"},
 		"a client of 0":   {func(c *AppendConfig) { c.Clients = []int{1, 0} }, "clients must be from 1 to 4096, not 0"},
 		"a load twice":    {func(c *AppendConfig) { c.Clients = []int{4, 4} }, "clients names 4 twice"},
+		"too many nodes":  {func(c *AppendConfig) { c.Nodes, c.Postgres = 17, "postgres://" }, "nodes must be from 0 to 16, not 17"},
+		"nodes on SQLite": {func(c *AppendConfig) { c.Nodes = 2 }, "nodes need Postgres: a log on SQLite has one node"},
 		"a huge preload":  {func(c *AppendConfig) { c.Preload = MaxEvents + 1 }, "preload must be from 0 to 20000000 events, not 20000001"},
 		"a broken DSN":    {func(c *AppendConfig) { c.Postgres = "postgres://%" }, ""},
 		"a folder gone":   {func(c *AppendConfig) { c.Folder = "/nowhere/at/all" }, ""},

@@ -17,30 +17,37 @@ const (
 	copyRows    = 20_000 // rows of one COPY
 	copyClients = 1_024  // clients whose streams are copied
 	sqliteRows  = 10_000 // rows of one transaction that fills a table
+	maxNodes    = 16     // that write one log, each with connections of its own
 )
 
-// ledgerWriter appends through the ledger's event store.
+// ledgerWriter appends through the ledger's event store, on one node or on several.
 type ledgerWriter struct {
-	store   *eventstore.Store
+	nodes   []*eventstore.Store
 	streams []*clientStreams
 }
 
-func newLedgerWriter(ctx context.Context, db *database, clients int) (writer, error) {
-	store, err := db.openStore(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &ledgerWriter{store: store, streams: streamsOf(clients)}, nil
+func ledgerNodes(name string, nodes int, note string) contestant {
+	return contestant{name: name, note: note, rows: 1, begin: func(ctx context.Context, db *database, clients int) (writer, error) {
+		w := &ledgerWriter{streams: streamsOf(clients)}
+		for range nodes {
+			store, err := db.openStore(ctx)
+			if err != nil {
+				return nil, errors.Join(err, w.close())
+			}
+			w.nodes = append(w.nodes, store)
+		}
+		return w, nil
+	}}
 }
 
 func (w *ledgerWriter) write(ctx context.Context, client int) error {
-	_, err := w.store.Append(ctx, oneEvent(w.streams[client].next()))
+	_, err := w.nodes[client%len(w.nodes)].Append(ctx, oneEvent(w.streams[client].next()))
 	return err
 }
 
 // fill appends whole streams.
 func (w *ledgerWriter) fill(ctx context.Context, events int) error {
-	return fillLog(ctx, w.store, events, func(int) source {
+	return fillLog(ctx, w.nodes[0], events, func(int) source {
 		return func(events int) (eventstore.Append, error) {
 			whole := make([]stream, (events+eventsPerStream-1)/eventsPerStream)
 			for i := range whole {
@@ -53,7 +60,13 @@ func (w *ledgerWriter) fill(ctx context.Context, events int) error {
 	}, nil)
 }
 
-func (w *ledgerWriter) close() error { return w.store.Close() }
+func (w *ledgerWriter) close() error {
+	var errs []error
+	for _, node := range w.nodes {
+		errs = append(errs, node.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // insertWriter writes each event in a transaction of its own, into a table as one would make it without an event store.
 type insertWriter struct {
