@@ -230,13 +230,7 @@ func foldGrants(ctx context.Context, tx tx, page []Fact) error {
 			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
 	}
-	if err := grants.save(ctx); err != nil {
-		return err
-	}
-	if err := pairs.save(ctx); err != nil {
-		return err
-	}
-	return epochs.save(ctx)
+	return nil
 }
 
 func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UUID, pairRow], epochs *rows[epochKey, epochRow]) error {
@@ -368,10 +362,7 @@ func foldPeople(ctx context.Context, tx tx, page []Fact) error {
 			manager(e.UserID, false)
 		}
 	}
-	if err := members.save(ctx); err != nil {
-		return err
-	}
-	return managers.save(ctx)
+	return nil
 }
 
 // foldFirms keeps what accounts subscribe to, and which consultancies are in standing.
@@ -398,10 +389,7 @@ func foldFirms(ctx context.Context, tx tx, page []Fact) error {
 			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
 	}
-	if err := plans.save(ctx); err != nil {
-		return err
-	}
-	return standings.save(ctx)
+	return nil
 }
 
 func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow]) error {

@@ -100,12 +100,7 @@ var directoryTerms = mapping[directoryTerm, directoryTerm]{
 
 func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 	var ids []uuid.UUID
-	var changed []any // consultancies whose terms are replaced
 	for _, fact := range page {
-		switch fact.Event.(type) {
-		case domain.ProfileApproved, domain.PartnershipTerminated:
-			changed = append(changed, fact.Stream.ID)
-		}
 		if concernsDirectory(fact) {
 			ids = append(ids, fact.Stream.ID)
 		}
@@ -116,9 +111,6 @@ func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 	}
 	terms, err := directoryTerms.load(ctx, tx, nil)
 	if err != nil {
-		return err
-	}
-	if err := terms.loadBy(ctx, "consultancy_id", changed); err != nil {
 		return err
 	}
 	for _, fact := range page {
@@ -136,10 +128,7 @@ func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
 	}
-	if err := profiles.save(ctx); err != nil {
-		return err
-	}
-	return terms.save(ctx)
+	return nil
 }
 
 // concernsDirectory picks all facts of partnerships, and of accounts, which have the same ids, that they are closed.
@@ -159,8 +148,8 @@ func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm
 	case domain.PartnershipSuspended:
 		r.inStanding = false
 	case domain.PartnershipTerminated:
+		replaceTerms(terms, r.consultancyID, r.profile, domain.Profile{})
 		*r = directoryRow{consultancyID: r.consultancyID, closed: r.closed, listed: r.listed}
-		replaceTerms(terms, r.consultancyID, domain.Profile{})
 	case domain.ProfileUnlisted:
 		r.unlisted = true
 	case domain.ProfileRelisted:
@@ -173,8 +162,8 @@ func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm
 		if r.pendingRevision != e.Revision {
 			return fmt.Errorf("revision %d is approved while %d is under review", e.Revision, r.pendingRevision)
 		}
+		replaceTerms(terms, r.consultancyID, r.profile, r.pending)
 		r.publish()
-		replaceTerms(terms, r.consultancyID, r.profile)
 	}
 	if listed := r.inStanding && !r.closed && !r.unlisted && r.revision > 0; listed != r.listed {
 		r.listed, r.listedAt = listed, time.Time{}
@@ -192,16 +181,21 @@ func (r *directoryRow) publish() {
 	r.sortName, r.country, r.city = foldText(r.profile.DisplayName), foldText(r.profile.Country), foldText(r.profile.City)
 }
 
-// replaceTerms makes a consultancy findable by what its approved revision says, and by nothing else.
-func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.UUID, p domain.Profile) {
-	for _, term := range terms.all() {
-		if term.consultancyID == consultancyID {
-			terms.delete(*term)
-		}
+// replaceTerms makes a consultancy findable by what its new approved revision says, and no more by what the old one said.
+func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.UUID, before, after domain.Profile) {
+	for _, term := range termsOf(consultancyID, before) {
+		terms.delete(term)
 	}
+	for _, term := range termsOf(consultancyID, after) {
+		terms.put(term)
+	}
+}
+
+// termsOf lists by what a profile is found; some may come twice.
+func termsOf(consultancyID uuid.UUID, p domain.Profile) (terms []directoryTerm) {
 	add := func(kind termKind, texts ...string) {
 		for _, text := range texts {
-			terms.put(directoryTerm{consultancyID, kind, firstRunes(text, maxTermRunes)})
+			terms = append(terms, directoryTerm{consultancyID, kind, firstRunes(text, maxTermRunes)})
 		}
 	}
 	for _, text := range slices.Concat([]string{p.DisplayName, p.Description, p.City}, p.Services, p.Specialties) {
@@ -210,6 +204,7 @@ func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.
 	add(serviceTerm, foldTexts(p.Services)...)
 	add(specialtyTerm, foldTexts(p.Specialties)...)
 	add(languageTerm, foldTexts(p.Languages)...)
+	return terms
 }
 
 // directoryKey is where a profile stands in the directory's order; it goes into the cursor.

@@ -9,6 +9,7 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +43,9 @@ type Fact struct {
 	Type     string
 	Actor    string // who decided: the person where a service vouched for one
 	Event    domain.Event
+	Data     json.RawMessage // the event as it was recorded
 
+	size       int   // bytes of its record
 	unreadable error // why there is no Event; a model that would have to see it stops here
 }
 
@@ -136,18 +139,34 @@ func (e *Engine) addGeneration(ctx context.Context, tx *sql.Tx, m model, c check
 		if err := t.create(ctx, tx, e.db.Dialect, c.generation); err != nil {
 			return err
 		}
+		if c.state == rebuilding {
+			continue // it is indexed once it is filled
+		}
+		if err := t.addIndexes(ctx, tx, c.generation); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // inTx runs f in a transaction that writes.
 func (e *Engine) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := e.db.Write.BeginTx(ctx, nil)
+	return e.inSession(ctx, func(s session) error { return f(s.sql) })
+}
+
+// inSession is inTx for who needs the connection too.
+func (e *Engine) inSession(ctx context.Context, f func(session) error) error {
+	conn, err := e.db.Write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback() // after a commit it does nothing
-	if err := f(tx); err != nil {
+	if err := f(session{conn: conn, sql: tx, busy: &sync.Mutex{}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -13,12 +13,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
+
+// maxFoldEvents is how many events a fold is given at once.
+const maxFoldEvents = 1_000
 
 // follower is a generation of a model on its way through the log.
 type follower struct {
 	checkpoint
-	model model
+	model  model
+	memory *memory // nil: nothing is held
 }
 
 // errMoved says that the checkpoints are not as they were read: another node has moved them, or a generation was replaced.
@@ -60,8 +65,11 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // follow advances the live models, all in step.
 func (e *Engine) follow(ctx context.Context) error {
+	var before []follower
 	for retry := (backoff{}); ctx.Err() == nil; {
 		group, err := e.liveGroup(ctx)
+		recall(group, before)
+		before = group
 		if err == nil && len(group) == 0 {
 			select {
 			case <-ctx.Done():
@@ -176,10 +184,13 @@ func (e *Engine) rest(ctx context.Context, took time.Duration) {
 func (e *Engine) facts(page []eventstore.Record) []Fact {
 	facts := make([]Fact, len(page))
 	for i, record := range page {
-		fact := Fact{Position: record.Position, At: record.RecordedAt, Stream: record.Stream, Version: record.Version, Type: record.Type}
-		data, err := record.Data()
-		if err == nil {
-			fact.Event, err = e.catalog.Decode(record.Type, data)
+		fact := Fact{
+			Position: record.Position, At: record.RecordedAt, Stream: record.Stream, Version: record.Version, Type: record.Type,
+			size: len(record.Bytes),
+		}
+		var err error
+		if fact.Data, err = record.Data(); err == nil {
+			fact.Event, err = e.catalog.Decode(record.Type, fact.Data)
 		}
 		fact.Actor = cmp.Or(record.Attribute("onbehalfof"), record.Attribute("actor"))
 		fact.unreadable = err
@@ -188,43 +199,60 @@ func (e *Engine) facts(page []eventstore.Record) []Fact {
 	return facts
 }
 
-// handle folds a page. When a model fails at it, the events are folded one by one, so that it stops right before the one at fault.
+// handle folds a page. When a model fails at it, its halves are folded one after the other, and so on, so that it stops right
+// before the event at fault.
 func (e *Engine) handle(ctx context.Context, group []follower, page []Fact) error {
 	err := e.advance(ctx, group, page)
 	if _, failed := errors.AsType[*foldError](err); !failed || len(page) == 1 {
 		return err
 	}
-	for i := range page {
-		if err := e.advance(ctx, group, page[i:i+1]); err != nil {
-			return err
-		}
+	half := len(page) / 2
+	if err := e.handle(ctx, group, page[:half]); err != nil {
+		return err
 	}
-	return nil
+	return e.handle(ctx, group, page[half:])
 }
 
 // advance folds a page into a group of generations that stand right before it, in one transaction with their checkpoints.
 func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) error {
 	last := page[len(page)-1].Position
-	err := e.inTx(ctx, func(tx *sql.Tx) error {
-		ours, err := claim(ctx, tx, group, last)
+	remember(group)
+	err := e.inSession(ctx, func(s session) error {
+		if err := e.commitLazily(ctx, s.sql); err != nil {
+			return err
+		}
+		ours, err := claim(ctx, s.sql, group, last)
 		if err != nil {
 			return err
 		}
 		if !ours {
 			return errMoved
 		}
-		if err := e.leavesNobody(ctx, tx, group[0].checkpoint); err != nil {
+		if err := e.leavesNobody(ctx, s.sql, group[0].checkpoint); err != nil {
 			return err
 		}
-		return e.foldAll(ctx, tx, group, page)
+		return e.foldAll(ctx, s, group, page)
 	})
 	if err != nil {
+		forget(group)
 		return err
 	}
 	for i := range group {
 		group[i].position = last
 	}
 	e.announce()
+	return nil
+}
+
+// commitLazily spares the transaction the wait until the disk has it. When Postgres crashes, the last events folded may be lost,
+// rows and checkpoint together, so that they are folded again. SQLite has no such setting for one transaction.
+func (e *Engine) commitLazily(ctx context.Context, tx *sql.Tx) error {
+	if e.db.Dialect != sqldb.Postgres {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+		return fmt.Errorf("commit lazily: %w", err)
+	}
 	return nil
 }
 
@@ -245,11 +273,45 @@ func (e *Engine) leavesNobody(ctx context.Context, tx *sql.Tx, from checkpoint) 
 	return nil
 }
 
-// foldAll folds a page into each generation of a group.
-func (e *Engine) foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, page []Fact) error {
+// foldAll folds a page into each generation of a group, all at the same time, and writes what has changed.
+func (e *Engine) foldAll(ctx context.Context, s session, group []follower, page []Fact) error {
+	var folding errgroup.Group // without a context: a statement that is interrupted would cost the connection
 	for _, f := range group {
-		var read []Fact
-		for _, fact := range page {
+		folding.Go(func() error {
+			return f.fold(ctx, e.tx(s, f), page)
+		})
+	}
+	if err := folding.Wait(); err != nil {
+		return err
+	}
+	for _, f := range group {
+		for _, t := range f.model.tables {
+			rows, used := f.memory.tables[t.name]
+			if !used {
+				continue
+			}
+			if err := rows.save(ctx); err != nil {
+				return &foldError{follower: f, position: page[0].Position, err: err}
+			}
+		}
+	}
+	return nil
+}
+
+// tx is what a generation is folded in.
+func (e *Engine) tx(s session, f follower) tx {
+	return tx{
+		session: s, dialect: e.db.Dialect, tables: f.model.physicalNames(f.generation), filling: f.state == rebuilding, memory: f.memory,
+	}
+}
+
+// fold folds a page, so many events at a time.
+func (f follower) fold(ctx context.Context, tx tx, page []Fact) error {
+	read := make([]Fact, 0, min(len(page), maxFoldEvents))
+	for some := range slices.Chunk(page, maxFoldEvents) {
+		read = read[:0]
+		for _, fact := range some {
+			f.memory.bytes += fact.size
 			if !slices.Contains(f.model.streams, fact.Stream.Kind) {
 				continue
 			}
@@ -261,7 +323,7 @@ func (e *Engine) foldAll(ctx context.Context, sqlTx *sql.Tx, group []follower, p
 		if len(read) == 0 {
 			continue
 		}
-		if err := f.model.fold(ctx, tx{sql: sqlTx, dialect: e.db.Dialect, tables: f.model.physicalNames(f.generation)}, read); err != nil {
+		if err := f.model.fold(ctx, tx, read); err != nil {
 			return &foldError{follower: f, position: page[0].Position, err: err}
 		}
 	}

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -101,21 +100,14 @@ func foldHistory(ctx context.Context, tx tx, page []Fact) error {
 		if !ok {
 			continue
 		}
-		data, err := json.Marshal(fact.Event)
-		if err != nil {
-			return fmt.Errorf("position %d: %w", fact.Position, err)
-		}
-		lines.put(historyRow{
+		lines.append(historyRow{
 			historyKey: historyKey{s.pair.CollaborationID(), fact.Position}, at: fact.At,
-			stream: fact.Stream.String(), version: fact.Version, eventType: fact.Type, data: string(data), actor: fact.Actor,
+			stream: fact.Stream.String(), version: fact.Version, eventType: fact.Type, data: string(fact.Data), actor: fact.Actor,
 			who: nameOf(s.actor.UserID), consultancy: nameOf(s.pair.ConsultancyID), client: nameOf(s.pair.ClientID),
 			mentioned: nameOf(s.mentioned), taskID: s.task,
 		})
 	}
-	if err := names.save(ctx); err != nil {
-		return err
-	}
-	return lines.save(ctx)
+	return nil
 }
 
 // foldName notes what somebody or something is called from now on.

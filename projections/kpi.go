@@ -118,10 +118,7 @@ func foldKPI(ctx context.Context, tx tx, page []Fact) error {
 			choices.put(choiceRow{choiceKey{fact.Stream.ID, e.UserID}, fact.Position, e.Sections})
 		}
 	}
-	if err := counts.save(ctx); err != nil {
-		return err
-	}
-	return choices.save(ctx)
+	return nil
 }
 
 // kpiOrder is a client's place in the list.

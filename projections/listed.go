@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -11,16 +10,9 @@ import (
 )
 
 // listed is a table made of values, for the FROM of a statement. However many rows it has, the statement's text stays the same
-// and has few parameters: an array a column on Postgres, one JSON array on SQLite. So the text is short to parse, which is most
-// of what a bulk write costs SQLite, and Postgres knows the statement already.
+// and has few parameters: an array a column on Postgres, one JSON array on SQLite. So Postgres knows the statement already, and it
+// is short to parse.
 func (t tx) listed(columns []column, rows [][]any) (source string, args []any, err error) {
-	for _, row := range rows {
-		for i, value := range row {
-			if row[i], err = driver.DefaultParameterConverter.ConvertValue(value); err != nil {
-				return "", nil, fmt.Errorf("column %s: %w", columns[i].name, err)
-			}
-		}
-	}
 	if t.dialect == sqldb.SQLite {
 		return listedJSON(columns, rows)
 	}
@@ -29,7 +21,7 @@ func (t tx) listed(columns []column, rows [][]any) (source string, args []any, e
 		names[i], arrays[i] = c.name, "$"+strconv.Itoa(i+1)+"::"+c.kind.arrayType()
 		array, err := c.array(rows, i)
 		if err != nil {
-			return "", nil, err
+			return "", nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
 		args = append(args, array)
 	}
@@ -37,6 +29,13 @@ func (t tx) listed(columns []column, rows [][]any) (source string, args []any, e
 }
 
 func listedJSON(columns []column, rows [][]any) (source string, args []any, err error) {
+	for _, row := range rows {
+		for i, c := range columns {
+			if row[i], err = c.value(row[i]); err != nil {
+				return "", nil, err
+			}
+		}
+	}
 	encoded, err := json.Marshal(rows)
 	if err != nil {
 		return "", nil, fmt.Errorf("list rows: %w", err)
@@ -46,20 +45,6 @@ func listedJSON(columns []column, rows [][]any) (source string, args []any, err 
 		values[i] = fmt.Sprintf("value ->> %d AS %s", i, c.name)
 	}
 	return "(SELECT " + strings.Join(values, ", ") + " FROM json_each($1)) AS listed", []any{string(encoded)}, nil
-}
-
-// among is the condition that the columns have the values of one of the rows.
-func (t tx) among(columns []column, rows [][]any) (condition string, args []any, err error) {
-	source, args, err := t.listed(columns, rows)
-	if err != nil {
-		return "", nil, err
-	}
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.name
-	}
-	list := strings.Join(names, ", ")
-	return "(" + list + ") IN (SELECT " + list + " FROM " + source + ")", args, nil
 }
 
 // arrayType is the type of a Postgres array of such values.
@@ -77,21 +62,19 @@ func (k columnKind) arrayType() string {
 func (c column) array(rows [][]any, i int) (any, error) {
 	switch c.kind {
 	case integer:
-		return arrayOf[int64](c, rows, i)
+		return arrayOf(rows, i, integerOf)
 	case boolean:
-		return arrayOf[bool](c, rows, i)
+		return arrayOf(rows, i, booleanOf)
 	}
-	return arrayOf[string](c, rows, i)
+	return arrayOf(rows, i, textOf)
 }
 
-func arrayOf[T any](c column, rows [][]any, i int) ([]T, error) {
-	values := make([]T, len(rows))
+func arrayOf[T any](rows [][]any, i int, of func(any) (T, error)) (values []T, err error) {
+	values = make([]T, len(rows))
 	for j, row := range rows {
-		value, ok := row[i].(T)
-		if !ok {
-			return nil, fmt.Errorf("column %s holds %T, not %T", c.name, values[j], row[i])
+		if values[j], err = of(row[i]); err != nil {
+			return nil, err
 		}
-		values[j] = value
 	}
 	return values, nil
 }

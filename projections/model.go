@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/collabledger/collabledger/internal/sqldb"
 )
@@ -86,24 +87,37 @@ func (t table) columnNames() []string {
 	return names
 }
 
-// create makes the table and its indexes for a generation.
+// create makes the table for a generation, without indexes.
 func (t table) create(ctx context.Context, tx *sql.Tx, dialect sqldb.Dialect, generation int) error {
-	var b strings.Builder
-	for _, c := range t.columns {
-		fmt.Fprintf(&b, "%s %s NOT NULL, ", c.name, c.kind.sqlType(dialect))
+	columns := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		columns[i] = fmt.Sprintf("%s %s NOT NULL", c.name, c.kind.sqlType(dialect))
 	}
-	key := strings.Join(t.columnNames()[:t.key], ", ")
-	statements := []string{fmt.Sprintf("CREATE TABLE %s (%sPRIMARY KEY (%s))", t.physical(generation), b.String(), key)}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("CREATE TABLE %s (%s)", t.physical(generation), strings.Join(columns, ", "))); err != nil {
+		return fmt.Errorf("create %s: %w", t.physical(generation), err)
+	}
+	return nil
+}
+
+// addIndexes makes those of a generation's indexes that are not there yet.
+func (t table) addIndexes(ctx context.Context, tx *sql.Tx, generation int) error {
+	physical := t.physical(generation)
+	statements := []string{t.keyIndex(physical)}
 	for i, columns := range t.indexes {
-		name := fmt.Sprintf("%s_i%d", t.physical(generation), i+1)
-		statements = append(statements, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", name, t.physical(generation), columns))
+		statements = append(statements, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_i%d ON %s (%s)", physical, i+1, physical, columns))
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("create %s: %w", t.physical(generation), err)
+			return fmt.Errorf("index %s: %w", physical, err)
 		}
 	}
 	return nil
+}
+
+// keyIndex is the statement that makes the index of the primary key. It is not part of the table, for an index costs least when
+// it is made of what the table holds already.
+func (t table) keyIndex(physical string) string {
+	return fmt.Sprintf("CREATE UNIQUE INDEX IF NOT EXISTS %s_key ON %s (%s)", physical, physical, strings.Join(t.columnNames()[:t.key], ", "))
 }
 
 // physicalNames maps a model's tables to their names in a generation.
@@ -115,12 +129,21 @@ func (m model) physicalNames(generation int) map[string]string {
 	return names
 }
 
-// tx is what a fold works in: the page's transaction. In its statements {requests} stands for the table requests in the
-// generation that is being written.
+// tx is what a fold works in: the page's transaction, and what is held in memory of the generation that is being written. In its
+// statements {requests} stands for the table requests in that generation.
 type tx struct {
-	sql     *sql.Tx
+	session
 	dialect sqldb.Dialect
 	tables  map[string]string
+	filling bool // the indexes need not be there yet
+	memory  *memory
+}
+
+// session is a transaction with its connection. Several models may be folded in one at the same time.
+type session struct {
+	conn *sql.Conn
+	sql  *sql.Tx
+	busy *sync.Mutex // held while a statement runs
 }
 
 func (t tx) exec(ctx context.Context, statement string, args ...any) error {
@@ -128,16 +151,25 @@ func (t tx) exec(ctx context.Context, statement string, args ...any) error {
 	if err != nil {
 		return err
 	}
+	t.busy.Lock()
+	defer t.busy.Unlock()
 	_, err = t.sql.ExecContext(ctx, expanded, args...)
 	return err
 }
 
-func (t tx) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+// query hands each row of the result to read.
+func (t tx) query(ctx context.Context, statement string, args []any, read func(*sql.Rows) error) error {
 	expanded, err := expand(statement, t.tables)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return t.sql.QueryContext(ctx, expanded, args...)
+	t.busy.Lock()
+	defer t.busy.Unlock()
+	result, err := t.sql.QueryContext(ctx, expanded, args...)
+	if err != nil {
+		return err
+	}
+	return scan(result, read)
 }
 
 var tableReference = regexp.MustCompile(`\{([a-z_]+)\}`)

@@ -66,8 +66,5 @@ func foldNames(ctx context.Context, tx tx, page []Fact) error {
 			users.put(named(e.Member.UserID, e.Member.Name))
 		}
 	}
-	if err := accounts.save(ctx); err != nil {
-		return err
-	}
-	return users.save(ctx)
+	return nil
 }

@@ -150,8 +150,8 @@ func (e *Engine) nextGeneration(ctx context.Context, tx *sql.Tx, m model, all []
 	return next, e.addGeneration(ctx, tx, m, next)
 }
 
-// rebuildStep folds one more page into the generations that stand furthest back; once all have caught up, it swaps them in.
-// done tells that there is nothing more to do.
+// rebuildStep fills the generations that stand furthest back as far as the next ones, or, once all stand together, as far as the
+// live ones, and swaps them in. done tells that there is nothing more to do.
 func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func(done, total int64)) (done bool, err error) {
 	building, target, err := e.building(ctx, goal)
 	if err != nil || len(building) == 0 {
@@ -159,6 +159,9 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 	}
 	group, until := lowest(building)
 	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= eventstore.MaxPageEvents {
+		if err := e.index(ctx, group); err != nil {
+			return false, err
+		}
 		err := e.swap(ctx, group)
 		if err == nil {
 			progress(group[0].position, group[0].position)
@@ -166,7 +169,7 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 		if _, failed := errors.AsType[*foldError](err); !failed {
 			return false, err
 		}
-		// Folded outside of the swap, event by event, the generation stops right before the one at fault.
+		// Folded outside of the swap, in smaller and smaller parts, the generation stops right before the event at fault.
 	}
 	if until == 0 {
 		until = target
@@ -175,15 +178,11 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 		pause(ctx, waitPoll) // until the live ones have come as far
 		return false, nil
 	}
-	page, err := e.store.ReadAll(ctx, group[0].position, int(min(until-group[0].position, eventstore.MaxPageEvents)))
-	if err != nil {
-		return false, err
+	err = e.fill(ctx, group, until, func(position int64) { progress(position, max(target, position)) })
+	if errors.Is(err, errMoved) {
+		pause(ctx, recheckInterval) // another process fills the same generations: leave it to that
 	}
-	if err := e.handle(ctx, group, e.facts(page)); err != nil {
-		return false, err
-	}
-	progress(group[0].position, max(target, group[0].position))
-	return false, nil
+	return false, err
 }
 
 // building reads the generations of a rebuild that are not swapped in yet, and where they are to meet the live ones.
@@ -255,7 +254,9 @@ func meetingPoint(all []checkpoint, head eventstore.Head) int64 {
 // the places of the old.
 func (e *Engine) swap(ctx context.Context, group []follower) error {
 	var reached int64
-	err := e.inTx(ctx, func(tx *sql.Tx) error {
+	remember(group)
+	err := e.inSession(ctx, func(session session) error {
+		tx := session.sql
 		// Whoever follows moves the checkpoints by updates, and so waits here.
 		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = state WHERE state IN ('live', 'stopped')"); err != nil {
 			return fmt.Errorf("hold the live read models: %w", err)
@@ -282,13 +283,14 @@ func (e *Engine) swap(ctx context.Context, group []follower) error {
 			if err != nil {
 				return err
 			}
-			if err := e.foldAll(ctx, tx, group, e.facts(page)); err != nil {
+			if err := e.foldAll(ctx, session, group, e.facts(page)); err != nil {
 				return err
 			}
 		}
 		return replace(ctx, tx, group)
 	})
 	if err != nil {
+		forget(group)
 		return err
 	}
 	for i := range group {

@@ -73,7 +73,7 @@ func foldSessions(ctx context.Context, tx tx, page []Fact) error {
 	for _, fact := range page {
 		switch e := fact.Event.(type) {
 		case domain.ClientAccountOpened:
-			held.put(sessionRow{
+			held.add(sessionRow{
 				sessionID: e.SessionID, collaboration: e.CollaborationID(), pair: e.Pair, user: e.UserID, position: fact.Position,
 				grantID: e.GrantID, accessEpoch: e.AccessEpoch, permissions: e.Permissions, purpose: e.Purpose,
 				openedAt: fact.At, expiresAt: e.ExpiresAt,
@@ -86,7 +86,7 @@ func foldSessions(ctx context.Context, tx tx, page []Fact) error {
 			session.closedAt, session.reason = fact.At, e.Reason
 		}
 	}
-	return held.save(ctx)
+	return nil
 }
 
 // lostAt is when the access behind a session g was lost, whether or not somebody recorded the session's end (invariants 1 and 4):

@@ -66,7 +66,7 @@ func foldTasks(ctx context.Context, tx tx, page []Fact) error {
 	}
 	for _, fact := range page {
 		if e, ok := fact.Event.(domain.TaskRaised); ok {
-			held.put(taskRow{
+			held.add(taskRow{
 				taskID: e.TaskID, client: e.ClientID, section: e.Section, title: e.Title, externalRef: e.ExternalRef, goTo: e.GoTo,
 				status: domain.TaskPending, position: fact.Position, raisedAt: fact.At, dueAt: e.DueAt,
 			})
@@ -85,7 +85,7 @@ func foldTasks(ctx context.Context, tx tx, page []Fact) error {
 			task.status = domain.TaskAbandoned
 		}
 	}
-	return held.save(ctx)
+	return nil
 }
 
 // taskIDs lists the tasks that a page changes. A stream's id is its task's; those that the page raises have no row yet.

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"math"
 	"time"
@@ -23,12 +22,11 @@ func until(t *time.Time) any { return (*untilMicros)(t) }
 
 type untilMicros time.Time
 
-// Value is what the column holds.
-func (m untilMicros) Value() (driver.Value, error) {
-	if time.Time(m).IsZero() {
-		return never, nil
+func (m *untilMicros) micros() int64 {
+	if time.Time(*m).IsZero() {
+		return never
 	}
-	return time.Time(m).UnixMicro(), nil
+	return time.Time(*m).UnixMicro()
 }
 
 // Scan reads what the column holds.

@@ -1,0 +1,58 @@
+package projections
+
+import "context"
+
+// Limits of what is held in memory, in bytes of the records that it was folded from. The rows of all models take about as much.
+const (
+	maxLiveMemory    = 8 << 20  // of the live generations
+	maxFillingMemory = 64 << 20 // of generations that are being filled
+)
+
+// memory holds rows of one generation from page to page, so that they need not be read again. It is right as long as nobody else
+// moves the generation's checkpoint: whoever finds it moved forgets everything.
+type memory struct {
+	tables map[string]savable // by their names
+	whole  bool               // it has held every row since the tables were empty: what is not held does not exist
+	bytes  int                // of the records that were folded since it began
+}
+
+// savable are the rows of one table, of whatever type.
+type savable interface {
+	save(ctx context.Context) error
+}
+
+// newMemory begins with nothing. At the start of the log there is nothing else.
+func newMemory(position int64) *memory {
+	return &memory{tables: map[string]savable{}, whole: position == 0}
+}
+
+// remember makes sure that the generations of a group have a memory that is not too large to take more.
+func remember(group []follower) {
+	for i := range group {
+		limit := maxLiveMemory
+		if group[i].state == rebuilding {
+			limit = maxFillingMemory
+		}
+		if group[i].memory == nil || group[i].memory.bytes > limit {
+			group[i].memory = newMemory(group[i].position)
+		}
+	}
+}
+
+// forget drops what is held of a group.
+func forget(group []follower) {
+	for i := range group {
+		group[i].memory = nil
+	}
+}
+
+// recall gives a group, read anew, the memories of those that still stand where they stood.
+func recall(group, before []follower) {
+	for i := range group {
+		for _, f := range before {
+			if f.id() == group[i].id() && f.epoch == group[i].epoch && f.position == group[i].position {
+				group[i].memory = f.memory
+			}
+		}
+	}
+}

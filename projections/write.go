@@ -1,0 +1,219 @@
+package projections
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/collabledger/collabledger/internal/sqldb"
+)
+
+// How many rows one statement takes.
+const (
+	maxStatementRows = 1_000 // at most, of those written, asked for or deleted
+	minCopyRows      = 100   // from which on COPY costs Postgres less than INSERT, though it is parsed each time
+	sqliteRows       = 8     // of one INSERT on SQLite, whose text has a parameter for every value
+)
+
+// insert writes rows that the table does not have.
+func (r *rows[K, R]) insert(ctx context.Context, fresh []*R) error {
+	if r.tx.dialect == sqldb.SQLite {
+		return r.insertSQLite(ctx, fresh, "")
+	}
+	if len(fresh) >= minCopyRows {
+		return r.copy(ctx, fresh)
+	}
+	return r.insertListed(ctx, fresh, "")
+}
+
+// upsert writes rows that the table may have.
+func (r *rows[K, R]) upsert(ctx context.Context, changed []*R) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	if err := r.needKey(ctx); err != nil {
+		return err
+	}
+	names := r.table.columnNames()
+	action := "NOTHING"
+	if len(names) > r.table.key {
+		updates := make([]string, 0, len(names))
+		for _, name := range names[r.table.key:] {
+			updates = append(updates, name+" = excluded."+name)
+		}
+		action = "UPDATE SET " + strings.Join(updates, ", ")
+	}
+	conflict := fmt.Sprintf(" ON CONFLICT (%s) DO %s", strings.Join(names[:r.table.key], ", "), action)
+	if r.tx.dialect == sqldb.SQLite {
+		return r.insertSQLite(ctx, changed, conflict)
+	}
+	for some := range slices.Chunk(changed, maxStatementRows) {
+		if err := r.insertListed(ctx, some, conflict); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertListed writes rows with one statement.
+func (r *rows[K, R]) insertListed(ctx context.Context, written []*R, conflict string) error {
+	if len(written) == 0 {
+		return nil
+	}
+	values := make([][]any, len(written))
+	for i, row := range written {
+		values[i] = r.fields(row)
+	}
+	source, args, err := r.tx.listed(r.table.columns, values)
+	if err != nil {
+		return err
+	}
+	columns := strings.Join(r.table.columnNames(), ", ")
+	return r.tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) SELECT %s FROM %s%s", r.table.name, columns, columns, source, conflict), args...)
+}
+
+// insertSQLite writes rows with prepared statements of a few rows each.
+func (r *rows[K, R]) insertSQLite(ctx context.Context, written []*R, conflict string) error {
+	full := len(written) - len(written)%sqliteRows
+	if err := r.insertPrepared(ctx, written[:full], sqliteRows, conflict); err != nil {
+		return err
+	}
+	return r.insertPrepared(ctx, written[full:], 1, conflict)
+}
+
+// insertPrepared writes rows, so many with each run of one statement.
+func (r *rows[K, R]) insertPrepared(ctx context.Context, written []*R, each int, conflict string) error {
+	if len(written) == 0 {
+		return nil
+	}
+	one := "(" + strings.Repeat("?, ", len(r.table.columns)-1) + "?)"
+	text, err := expand(fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s%s", r.table.name, strings.Join(r.table.columnNames(), ", "),
+		strings.Repeat(one+", ", each-1)+one, conflict), r.tx.tables)
+	if err != nil {
+		return err
+	}
+	r.tx.busy.Lock()
+	defer r.tx.busy.Unlock()
+	statement, err := r.tx.sql.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	args := make([]any, 0, each*len(r.table.columns))
+	for some := range slices.Chunk(written, each) {
+		args = args[:0]
+		for _, row := range some {
+			for i, field := range r.fields(row) {
+				value, err := r.table.columns[i].value(field)
+				if err != nil {
+					return err
+				}
+				args = append(args, value)
+			}
+		}
+		// With a context that can end, the driver would start a goroutine for every run.
+		if _, err := statement.ExecContext(context.WithoutCancel(ctx), args...); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// copy writes rows with Postgres's COPY, in its binary format.
+func (r *rows[K, R]) copy(ctx context.Context, fresh []*R) error {
+	text, err := expand(fmt.Sprintf("COPY {%s} (%s) FROM STDIN (FORMAT binary)", r.table.name, strings.Join(r.table.columnNames(), ", ")), r.tx.tables)
+	if err != nil {
+		return err
+	}
+	r.tx.busy.Lock()
+	defer r.tx.busy.Unlock()
+	return r.tx.conn.Raw(func(driverConn any) error {
+		source := &copySource[K, R]{rows: r, left: fresh, encoded: []byte(copyBegin)}
+		_, err := driverConn.(*stdlib.Conn).Conn().PgConn().CopyFrom(ctx, source, text)
+		return err
+	})
+}
+
+// The first and the last bytes of what COPY reads in the binary format: a signature, no flags, no extension; and no further row.
+const (
+	copyBegin = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+	copyEnd   = "\xff\xff"
+)
+
+// copySource encodes rows as they are read.
+type copySource[K comparable, R any] struct {
+	rows    *rows[K, R]
+	left    []*R
+	encoded []byte // that nobody has read yet
+	ended   bool
+}
+
+// Read gives what comes next.
+func (s *copySource[K, R]) Read(p []byte) (n int, err error) {
+	for len(s.encoded) < len(p) && !s.ended {
+		if len(s.left) == 0 {
+			s.encoded, s.ended = append(s.encoded, copyEnd...), true
+			break
+		}
+		if s.encoded, err = s.rows.appendBinary(s.encoded, s.left[0]); err != nil {
+			return 0, err
+		}
+		s.left = s.left[1:]
+	}
+	if len(s.encoded) == 0 {
+		return 0, io.EOF
+	}
+	n = copy(p, s.encoded)
+	s.encoded = s.encoded[:copy(s.encoded, s.encoded[n:])]
+	return n, nil
+}
+
+// appendBinary appends a row: how many columns it has, then each with its length in bytes.
+func (r *rows[K, R]) appendBinary(encoded []byte, row *R) ([]byte, error) {
+	encoded = binary.BigEndian.AppendUint16(encoded, uint16(len(r.table.columns)))
+	for i, field := range r.fields(row) {
+		var err error
+		if encoded, err = r.table.columns[i].appendBinary(encoded, field); err != nil {
+			return nil, err
+		}
+	}
+	return encoded, nil
+}
+
+func (c column) appendBinary(encoded []byte, field any) ([]byte, error) {
+	switch c.kind {
+	case integer:
+		value, err := integerOf(field)
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(encoded, 8), uint64(value)), err
+	case boolean:
+		value, err := booleanOf(field)
+		encoded = binary.BigEndian.AppendUint32(encoded, 1)
+		if value {
+			return append(encoded, 1), err
+		}
+		return append(encoded, 0), err
+	}
+	if id, ok := field.(*uuid.UUID); ok { // without a string of its own
+		return appendUUID(binary.BigEndian.AppendUint32(encoded, uuidLength), id), nil
+	}
+	value, err := textOf(field)
+	return append(binary.BigEndian.AppendUint32(encoded, uint32(len(value))), value...), err
+}
+
+// uuidLength is how many bytes a UUID's text has.
+const uuidLength = 36
+
+func appendUUID(encoded []byte, id *uuid.UUID) []byte {
+	encoded = append(hex.AppendEncode(encoded, id[:4]), '-')
+	encoded = append(hex.AppendEncode(encoded, id[4:6]), '-')
+	encoded = append(hex.AppendEncode(encoded, id[6:8]), '-')
+	encoded = append(hex.AppendEncode(encoded, id[8:10]), '-')
+	return hex.AppendEncode(encoded, id[10:])
+}
