@@ -17,7 +17,8 @@ import (
 
 const module = "github.com/collabledger/collabledger"
 
-// A package belongs to the first folder of its path, except for those that play or measure the whole ledger.
+// A package belongs to the first folder of its path, except for those that play or measure the whole ledger, and for the Watermill
+// adapter, which the feed uses as well as the client.
 //
 // mayImport says which folders a folder's code, tests aside, may import besides itself. Arrows point downwards only: cmd over api
 // and feed, those over commands, projections and audit, those over eventstore, and domain and internal at the bottom.
@@ -25,11 +26,12 @@ var mayImport = map[string][]string{
 	"domain":         {},
 	"internal":       {},
 	"eventstore":     {"internal"},
-	"client":         {"domain"},
+	"client":         {"domain", "client/pubsub"},
+	"client/pubsub":  {},
 	"commands":       {"domain", "eventstore", "internal"},
 	"projections":    {"domain", "eventstore", "internal"},
 	"audit":          {"domain", "eventstore", "internal"},
-	"feed":           {"domain", "eventstore", "commands", "internal"},
+	"feed":           {"domain", "eventstore", "commands", "internal", "client/pubsub"},
 	"api":            {"domain", "eventstore", "commands", "projections", "audit", "internal"},
 	"cmd":            {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
 	"internal/demo":  {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
@@ -37,7 +39,7 @@ var mayImport = map[string][]string{
 }
 
 // natsFolders are the only ones that know NATS, so that commands and queries work without it.
-var natsFolders = []string{"feed", "client", "cmd", "internal/demo", "internal/bench"}
+var natsFolders = []string{"feed", "client", "client/pubsub", "cmd", "internal/demo", "internal/bench"}
 
 // impure are the standard library's ways to the outside world, to chance and to what the caller has not said. A trailing slash
 // stands for every package below.
@@ -58,7 +60,7 @@ type goPackage struct {
 // folder is where a package of the module belongs, as in mayImport.
 func folder(importPath string) string {
 	path := strings.TrimPrefix(strings.TrimPrefix(importPath, module), "/")
-	for _, whole := range []string{"internal/demo", "internal/bench"} {
+	for _, whole := range []string{"internal/demo", "internal/bench", "client/pubsub"} {
 		if path == whole || strings.HasPrefix(path, whole+"/") {
 			return whole
 		}
@@ -162,6 +164,8 @@ func TestTheImportRulesCatchWhatTheyForbid(t *testing.T) {
 		{name: "a backend over its contract", from: "eventstore/sqlite", imported: module + "/eventstore"},
 		{name: "domain with uuid", from: "domain", imported: "github.com/google/uuid"},
 		{name: "domain with a pure package", from: "domain", imported: "net/mail"},
+		{name: "client over the adapter", from: "client", imported: module + "/client/pubsub"},
+		{name: "feed over the adapter", from: "feed", imported: module + "/client/pubsub"},
 		{name: "feed with NATS", from: "feed", imported: "github.com/nats-io/nats.go/jetstream"},
 		{name: "a test with a test helper", from: "projections", imported: module + "/internal/sqldb/sqldbtest", inTest: true},
 		{name: "the command with the demo", from: "cmd/ledger", imported: module + "/internal/demo"},
@@ -176,6 +180,8 @@ func TestTheImportRulesCatchWhatTheyForbid(t *testing.T) {
 		{name: "eventstore over domain", from: "eventstore", imported: module + "/domain", want: "may import only"},
 		{name: "commands over projections", from: "commands", imported: module + "/projections", want: "may import only"},
 		{name: "projections over commands", from: "projections", imported: module + "/commands", want: "may import only"},
+		{name: "feed over the client", from: "feed", imported: module + "/client", want: "may import only"},
+		{name: "the adapter over domain", from: "client/pubsub", imported: module + "/domain", want: "may import only"},
 		{name: "client over api", from: "client", imported: module + "/api", want: "may import only"},
 		{name: "internal over domain", from: "internal/sqldb", imported: module + "/domain", want: "may import only"},
 		{name: "api with NATS", from: "api", imported: "github.com/nats-io/nats.go", want: "know NATS"},
