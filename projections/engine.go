@@ -151,11 +151,11 @@ func (e *Engine) addGeneration(ctx context.Context, tx *sql.Tx, m model, c check
 
 // inTx runs f in a transaction that writes.
 func (e *Engine) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	return e.inSession(ctx, func(s session) error { return f(s.sql) })
+	return e.inSession(ctx, func(_ session, tx *sql.Tx) error { return f(tx) })
 }
 
 // inSession is inTx for who needs the connection too.
-func (e *Engine) inSession(ctx context.Context, f func(session) error) error {
+func (e *Engine) inSession(ctx context.Context, f func(session, *sql.Tx) error) error {
 	conn, err := e.db.Write.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -166,7 +166,7 @@ func (e *Engine) inSession(ctx context.Context, f func(session) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback() // after a commit it does nothing
-	if err := f(session{conn: conn, sql: tx, busy: &sync.Mutex{}}); err != nil {
+	if err := f(session{conn: conn, sql: tx, busy: &sync.Mutex{}}, tx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

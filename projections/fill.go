@@ -3,72 +3,217 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
-// maxBatchBytes is how many bytes of records one transaction folds into generations that are being filled, within one page more.
-// Beside what is held in memory, up to three such batches are: one that is folded, one that waits, one that is read.
-const maxBatchBytes = 16 << 20
+// Limits of a filling.
+const (
+	maxPostgresBatch = 48 << 20 // bytes of records that one transaction takes on, and a page more: the larger, the fewer rows are written again
+	maxSQLiteBatch   = 16 << 20 // likewise; smaller, because everybody else who writes waits meanwhile
+	pagesAhead       = 8        // that are decoded before they are folded
+	maxIndexing      = 4        // generations that are indexed at the same time
+)
 
-// maxIndexing is how many generations are indexed at the same time.
-const maxIndexing = 4
-
-// batch is a part of the log that one transaction folds, or why it could not be read.
-type batch struct {
+// decoded is a page of the log, or why it could not be read.
+type decoded struct {
 	facts []Fact
 	err   error
 }
 
-// fill folds the log into generations that nobody reads yet, up to a position, in large transactions. The next batch is read and
-// decoded meanwhile. What was committed before an interruption counts: the next fill goes on from there.
+// filling is how generations that nobody reads yet are filled: a page is read and decoded while the one before is folded in memory,
+// and what came of a batch of pages is written in one transaction while the next batch is folded. What was committed before an
+// interruption counts: the next filling goes on from there.
+type filling struct {
+	e       *Engine
+	group   []follower // as they are in the database
+	reached int64      // up to where they are folded in memory
+	bytes   int        // of the records that are folded and not taken to be written
+	writing chan error // of the batch that is being written; nil: there is none
+	writes  int64      // up to where that batch goes
+}
+
+// fill folds the log into generations up to a position. Where a fold fails, it goes over the batch again in small transactions, so
+// that the generation stops right before the event at fault.
 func (e *Engine) fill(ctx context.Context, group []follower, until int64, progress func(position int64)) error {
+	f := &filling{e: e, group: group, reached: group[0].position}
+	err := f.run(ctx, until, progress)
+	if err = errors.Join(err, f.written()); err == nil {
+		return nil
+	}
+	forget(group)
+	if _, failed := errors.AsType[*foldError](err); !failed {
+		return err
+	}
+	for group[0].position < f.reached {
+		page, err := e.store.ReadAll(ctx, group[0].position, int(min(f.reached-group[0].position, eventstore.MaxPageEvents)))
+		if err != nil {
+			return err
+		}
+		if err := e.handle(ctx, group, e.facts(page)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run folds the log up to a position and has it written. The last batch may still be being written when it returns.
+func (f *filling) run(ctx context.Context, until int64, progress func(position int64)) error {
+	if err := f.remember(ctx); err != nil {
+		return err
+	}
 	readCtx, stop := context.WithCancel(ctx)
-	batches := make(chan batch)
+	pages := make(chan chan decoded, pagesAhead)
 	var reading sync.WaitGroup
-	from := eventstore.Checkpoint{Epoch: group[0].epoch, Position: group[0].position}
+	from := eventstore.Checkpoint{Epoch: f.group[0].epoch, Position: f.reached}
 	reading.Go(func() {
-		defer close(batches)
-		e.readBatches(readCtx, from, until, batches)
+		defer close(pages)
+		f.e.readPages(readCtx, from, until, pages)
 	})
 	defer reading.Wait()
 	defer stop()
-	for b := range batches {
-		if b.err != nil {
-			return b.err
+	for next := range pages {
+		page := <-next
+		if page.err != nil {
+			return page.err
 		}
-		if err := e.handle(ctx, group, b.facts); err != nil {
+		f.reached = page.facts[len(page.facts)-1].Position
+		if err := f.fold(ctx, page.facts); err != nil {
 			return err
 		}
-		progress(group[0].position)
+		for _, fact := range page.facts {
+			f.bytes += fact.size
+		}
+		if f.bytes < f.maxBatch() && f.reached < until {
+			continue
+		}
+		if err := f.write(ctx); err != nil {
+			return err
+		}
+		progress(f.reached)
 	}
 	return ctx.Err()
 }
 
-// readBatches reads the log from a checkpoint up to a position, always one batch ahead of who takes them, unless it fails.
-func (e *Engine) readBatches(ctx context.Context, from eventstore.Checkpoint, until int64, batches chan<- batch) {
+func (f *filling) maxBatch() int {
+	if f.e.db.Dialect == sqldb.Postgres {
+		return maxPostgresBatch
+	}
+	return maxSQLiteBatch
+}
+
+// fold folds a page into each generation, all at the same time.
+func (f *filling) fold(ctx context.Context, page []Fact) error {
+	var folding errgroup.Group
+	for _, g := range f.group {
+		folding.Go(func() error { return g.fold(ctx, f.e.tx(session{sql: f.e.db.Read, busy: &sync.Mutex{}}, g), page) })
+	}
+	return folding.Wait()
+}
+
+// write has a batch written, once the one before it is.
+func (f *filling) write(ctx context.Context) error {
+	if err := f.written(); err != nil {
+		return err
+	}
+	changes := make([][]writable, len(f.group))
+	for i, g := range f.group {
+		changes[i] = g.memory.take(g.model)
+	}
+	group, to := slices.Clone(f.group), f.reached
+	f.writing, f.writes, f.bytes = make(chan error, 1), to, 0
+	go func(writing chan<- error) { writing <- f.e.writeBatch(ctx, group, to, changes) }(f.writing)
+	if f.group[0].memory.bytes < maxFillingMemory {
+		return nil
+	}
+	if err := f.written(); err != nil {
+		return err
+	}
+	return f.remember(ctx)
+}
+
+// written waits until the batch that is being written is committed.
+func (f *filling) written() error {
+	if f.writing == nil {
+		return nil
+	}
+	err := <-f.writing
+	f.writing = nil
+	if err == nil {
+		for i := range f.group {
+			f.group[i].position = f.writes
+		}
+	}
+	return err
+}
+
+// remember gives the generations a memory to begin with, or another one when it has become too large. Unless they are empty, rows will
+// have to be looked up from then on.
+func (f *filling) remember(ctx context.Context) error {
+	remember(f.group)
+	if f.group[0].memory.whole {
+		return nil
+	}
+	return f.e.addIndexes(ctx, f.group, table.addKeyIndex)
+}
+
+// writeBatch writes what has changed in generations from where they stand to a position.
+func (e *Engine) writeBatch(ctx context.Context, group []follower, to int64, changes [][]writable) error {
+	return e.inSession(ctx, func(s session, tx *sql.Tx) error {
+		if err := e.claimLazily(ctx, tx, group, to); err != nil {
+			return err
+		}
+		for i, g := range group {
+			if err := g.write(ctx, e.tx(s, g), changes[i]); err != nil {
+				return &foldError{follower: g, position: g.position + 1, err: err}
+			}
+		}
+		return nil
+	})
+}
+
+// readPages reads the log from a checkpoint up to a position, some pages ahead of who takes them, unless it fails. They are decoded
+// at the same time, as many as there are processors.
+func (e *Engine) readPages(ctx context.Context, from eventstore.Checkpoint, until int64, pages chan<- chan decoded) {
+	var decoding errgroup.Group
+	decoding.SetLimit(runtime.GOMAXPROCS(0))
 	for from.Position < until {
-		var b batch
-		b.facts, b.err = e.readBatch(ctx, from, until)
+		records, err := e.readPage(ctx, from, until)
+		page := make(chan decoded, 1)
+		if err != nil {
+			page <- decoded{err: err}
+		} else {
+			from.Position = records[len(records)-1].Position
+			decoding.Go(func() error {
+				page <- decoded{facts: e.facts(records)}
+				return nil
+			})
+		}
 		select {
-		case batches <- b:
+		case pages <- page:
 		case <-ctx.Done():
 			return
 		}
-		if b.err != nil {
+		if err != nil {
 			return
 		}
-		from.Position = b.facts[len(b.facts)-1].Position
 	}
 }
 
-// readBatch reads pages one after the other, and decodes those that it has read as fast as there are processors for it.
-func (e *Engine) readBatch(ctx context.Context, from eventstore.Checkpoint, until int64) ([]Fact, error) {
+// readPage reads the page after a checkpoint, provided that the log is still the one that the checkpoint belongs to.
+func (e *Engine) readPage(ctx context.Context, from eventstore.Checkpoint, until int64) ([]eventstore.Record, error) {
+	page, err := e.store.ReadAll(ctx, from.Position, int(min(until-from.Position, eventstore.MaxPageEvents)))
+	if err != nil {
+		return nil, err
+	}
 	head, err := e.store.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -76,56 +221,25 @@ func (e *Engine) readBatch(ctx context.Context, from eventstore.Checkpoint, unti
 	if head.Epoch != from.Epoch || head.Position < until {
 		return nil, &eventstore.AheadError{Checkpoint: from, Head: head}
 	}
-	var decoding errgroup.Group
-	decoding.SetLimit(runtime.GOMAXPROCS(0))
-	var pages []*[]Fact
-	for position, bytes := from.Position, 0; position < until && bytes < maxBatchBytes; {
-		page, err := e.store.ReadAll(ctx, position, int(min(until-position, eventstore.MaxPageEvents)))
-		if err == nil && len(page) == 0 {
-			err = fmt.Errorf("the event at position %d is missing", position+1)
-		}
-		if err != nil {
-			_ = decoding.Wait() // it cannot fail
-			return nil, err
-		}
-		for _, record := range page {
-			bytes += len(record.Bytes)
-		}
-		position = page[len(page)-1].Position
-		decoded := new([]Fact)
-		pages = append(pages, decoded)
-		decoding.Go(func() error {
-			*decoded = e.facts(page)
-			return nil
-		})
+	if len(page) == 0 {
+		return nil, fmt.Errorf("the event at position %d is missing", from.Position+1)
 	}
-	if err := decoding.Wait(); err != nil {
-		return nil, err
-	}
-	var facts []Fact
-	for _, page := range pages {
-		facts = append(facts, *page...)
-	}
-	return facts, nil
+	return page, nil
 }
 
-// index makes the indexes of generations that are filled; those made before stay. Each generation's checkpoint is held meanwhile, so
-// that two processes do not make the same ones.
-func (e *Engine) index(ctx context.Context, group []follower) error {
+// addIndexes adds to the tables of generations. Each generation's checkpoint is held meanwhile, so that two processes do not make the
+// same indexes.
+func (e *Engine) addIndexes(ctx context.Context, group []follower, add func(t table, ctx context.Context, tx *sql.Tx, generation int) error) error {
 	var indexing errgroup.Group
 	indexing.SetLimit(maxIndexing)
-	for i := range group {
+	for i, f := range group {
 		indexing.Go(func() error {
 			return e.inTx(ctx, func(tx *sql.Tx) error {
-				ours, err := claim(ctx, tx, group[i:i+1], group[i].position)
-				if err != nil {
+				if err := e.claimLazily(ctx, tx, group[i:i+1], f.position); err != nil {
 					return err
 				}
-				if !ours {
-					return errMoved
-				}
-				for _, t := range group[i].model.tables {
-					if err := t.addIndexes(ctx, tx, group[i].generation); err != nil {
+				for _, t := range f.model.tables {
+					if err := add(t, ctx, tx, f.generation); err != nil {
 						return err
 					}
 				}

@@ -217,18 +217,11 @@ func (e *Engine) handle(ctx context.Context, group []follower, page []Fact) erro
 func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) error {
 	last := page[len(page)-1].Position
 	remember(group)
-	err := e.inSession(ctx, func(s session) error {
-		if err := e.commitLazily(ctx, s.sql); err != nil {
+	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
+		if err := e.claimLazily(ctx, tx, group, last); err != nil {
 			return err
 		}
-		ours, err := claim(ctx, s.sql, group, last)
-		if err != nil {
-			return err
-		}
-		if !ours {
-			return errMoved
-		}
-		if err := e.leavesNobody(ctx, s.sql, group[0].checkpoint); err != nil {
+		if err := e.leavesNobody(ctx, tx, group[0].checkpoint); err != nil {
 			return err
 		}
 		return e.foldAll(ctx, s, group, page)
@@ -244,16 +237,20 @@ func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) err
 	return nil
 }
 
-// commitLazily spares the transaction the wait until the disk has it. When Postgres crashes, the last events folded may be lost,
-// rows and checkpoint together, so that they are folded again. SQLite has no such setting for one transaction.
-func (e *Engine) commitLazily(ctx context.Context, tx *sql.Tx) error {
-	if e.db.Dialect != sqldb.Postgres {
-		return nil
+// claimLazily claims a position for a group, or fails with errMoved. The transaction is spared the wait until the disk has it: when
+// Postgres crashes, the last events folded may be lost, rows and checkpoint together, and are folded again. SQLite has no such
+// setting for one transaction.
+func (e *Engine) claimLazily(ctx context.Context, tx *sql.Tx, group []follower, position int64) error {
+	if e.db.Dialect == sqldb.Postgres {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+			return fmt.Errorf("commit lazily: %w", err)
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
-		return fmt.Errorf("commit lazily: %w", err)
+	ours, err := claim(ctx, tx, group, position)
+	if err == nil && !ours {
+		return errMoved
 	}
-	return nil
+	return err
 }
 
 // leavesNobody makes sure that a model which has joined the live ones since the group was read is not left behind.
@@ -285,14 +282,8 @@ func (e *Engine) foldAll(ctx context.Context, s session, group []follower, page 
 		return err
 	}
 	for _, f := range group {
-		for _, t := range f.model.tables {
-			rows, used := f.memory.tables[t.name]
-			if !used {
-				continue
-			}
-			if err := rows.save(ctx); err != nil {
-				return &foldError{follower: f, position: page[0].Position, err: err}
-			}
+		if err := f.write(ctx, e.tx(s, f), f.memory.take(f.model)); err != nil {
+			return &foldError{follower: f, position: page[0].Position, err: err}
 		}
 	}
 	return nil
@@ -303,6 +294,16 @@ func (e *Engine) tx(s session, f follower) tx {
 	return tx{
 		session: s, dialect: e.db.Dialect, tables: f.model.physicalNames(f.generation), filling: f.state == rebuilding, memory: f.memory,
 	}
+}
+
+// write writes changes of the model's tables.
+func (f follower) write(ctx context.Context, tx tx, changes []writable) error {
+	for _, c := range changes {
+		if err := c.write(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fold folds a page, so many events at a time.

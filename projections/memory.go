@@ -11,19 +11,22 @@ const (
 // memory holds rows of one generation from page to page, so that they need not be read again. It is right as long as nobody else
 // moves the generation's checkpoint: whoever finds it moved forgets everything.
 type memory struct {
-	tables map[string]savable // by their names
-	whole  bool               // it has held every row since the tables were empty: what is not held does not exist
-	bytes  int                // of the records that were folded since it began
+	tables map[string]keptRows // by their names
+	whole  bool                // it has held every row since the tables were empty: what is not held does not exist
+	bytes  int                 // of the records that were folded since it began
 }
 
-// savable are the rows of one table, of whatever type.
-type savable interface {
-	save(ctx context.Context) error
+// keptRows are the rows of one table, of whatever type.
+type keptRows interface{ take() writable }
+
+// writable is what is to be written of one table.
+type writable interface {
+	write(ctx context.Context, tx tx) error
 }
 
 // newMemory begins with nothing. At the start of the log there is nothing else.
 func newMemory(position int64) *memory {
-	return &memory{tables: map[string]savable{}, whole: position == 0}
+	return &memory{tables: map[string]keptRows{}, whole: position == 0}
 }
 
 // remember makes sure that the generations of a group have a memory that is not too large to take more.
@@ -55,4 +58,14 @@ func recall(group, before []follower) {
 			}
 		}
 	}
+}
+
+// take hands over what was changed of a model's tables, to be written as it is now.
+func (m *memory) take(model model) (changes []writable) {
+	for _, t := range model.tables {
+		if rows, used := m.tables[t.name]; used {
+			changes = append(changes, rows.take())
+		}
+	}
+	return changes
 }

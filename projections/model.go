@@ -101,15 +101,22 @@ func (t table) create(ctx context.Context, tx *sql.Tx, dialect sqldb.Dialect, ge
 
 // addIndexes makes those of a generation's indexes that are not there yet.
 func (t table) addIndexes(ctx context.Context, tx *sql.Tx, generation int) error {
-	physical := t.physical(generation)
-	statements := []string{t.keyIndex(physical)}
-	for i, columns := range t.indexes {
-		statements = append(statements, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_i%d ON %s (%s)", physical, i+1, physical, columns))
+	if err := t.addKeyIndex(ctx, tx, generation); err != nil {
+		return err
 	}
-	for _, statement := range statements {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+	physical := t.physical(generation)
+	for i, columns := range t.indexes {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_i%d ON %s (%s)", physical, i+1, physical, columns)); err != nil {
 			return fmt.Errorf("index %s: %w", physical, err)
 		}
+	}
+	return nil
+}
+
+// addKeyIndex makes the index of the primary key, unless it is there.
+func (t table) addKeyIndex(ctx context.Context, tx *sql.Tx, generation int) error {
+	if _, err := tx.ExecContext(ctx, t.keyIndex(t.physical(generation))); err != nil {
+		return fmt.Errorf("index the key of %s: %w", t.physical(generation), err)
 	}
 	return nil
 }
@@ -142,7 +149,7 @@ type tx struct {
 // session is a transaction with its connection. Several models may be folded in one at the same time.
 type session struct {
 	conn *sql.Conn
-	sql  *sql.Tx
+	sql  querier
 	busy *sync.Mutex // held while a statement runs
 }
 

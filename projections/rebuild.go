@@ -159,7 +159,7 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 	}
 	group, until := lowest(building)
 	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= eventstore.MaxPageEvents {
-		if err := e.index(ctx, group); err != nil {
+		if err := e.addIndexes(ctx, group, table.addIndexes); err != nil {
 			return false, err
 		}
 		err := e.swap(ctx, group)
@@ -255,8 +255,7 @@ func meetingPoint(all []checkpoint, head eventstore.Head) int64 {
 func (e *Engine) swap(ctx context.Context, group []follower) error {
 	var reached int64
 	remember(group)
-	err := e.inSession(ctx, func(session session) error {
-		tx := session.sql
+	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
 		// Whoever follows moves the checkpoints by updates, and so waits here.
 		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = state WHERE state IN ('live', 'stopped')"); err != nil {
 			return fmt.Errorf("hold the live read models: %w", err)
@@ -283,7 +282,7 @@ func (e *Engine) swap(ctx context.Context, group []follower) error {
 			if err != nil {
 				return err
 			}
-			if err := e.foldAll(ctx, session, group, e.facts(page)); err != nil {
+			if err := e.foldAll(ctx, s, group, e.facts(page)); err != nil {
 				return err
 			}
 		}

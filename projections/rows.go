@@ -17,15 +17,14 @@ type mapping[K comparable, R any] struct {
 	fields func(*R) []any // pointers to the row's fields, in the order of the table's columns; see also at and asJSON
 }
 
-// rows are the rows of one table that folds work on: loaded at once, changed in memory, and written at once when the models have
-// folded what one transaction holds. They stay in memory from page to page.
+// rows are the rows of one table that folds work on: loaded at once, changed in memory, and written at once with all that one
+// transaction holds. They stay in memory from page to page. A field that is a slice or a map is replaced, not changed in its place.
 type rows[K comparable, R any] struct {
 	mapping[K, R]
-	tx      tx // of the page that is being folded
+	memory  *memory
 	held    map[K]*heldRow[K, R]
 	changed []*heldRow[K, R] // in the order of their first change, so that what is written does not depend on the order of a map
-	added   []R              // by append
-	keyed   bool             // the index of the table's key is there
+	added   []*R             // by append
 }
 
 // heldRow is what is known of the row with a key.
@@ -50,11 +49,10 @@ const (
 func (m mapping[K, R]) load(ctx context.Context, tx tx, keys []K) (*rows[K, R], error) {
 	r, kept := tx.memory.tables[m.table.name].(*rows[K, R])
 	if !kept {
-		r = &rows[K, R]{mapping: m, held: map[K]*heldRow[K, R]{}}
+		r = &rows[K, R]{mapping: m, memory: tx.memory, held: map[K]*heldRow[K, R]{}}
 		tx.memory.tables[m.table.name] = r
 	}
-	r.tx = tx
-	if tx.memory.whole {
+	if r.memory.whole {
 		return r, nil
 	}
 	var missing []K
@@ -65,7 +63,7 @@ func (m mapping[K, R]) load(ctx context.Context, tx tx, keys []K) (*rows[K, R], 
 		}
 	}
 	for some := range slices.Chunk(missing, maxStatementRows) {
-		if err := r.find(ctx, some); err != nil {
+		if err := r.find(ctx, tx, some); err != nil {
 			return nil, fmt.Errorf("load %s: %w", r.table.name, err)
 		}
 	}
@@ -73,12 +71,12 @@ func (m mapping[K, R]) load(ctx context.Context, tx tx, keys []K) (*rows[K, R], 
 }
 
 // find fetches the rows with keys that are not held.
-func (r *rows[K, R]) find(ctx context.Context, keys []K) error {
-	condition, args, err := r.keyIn(ctx, keys)
+func (r *rows[K, R]) find(ctx context.Context, tx tx, keys []K) error {
+	condition, args, err := r.keyIn(tx, keys)
 	if err != nil {
 		return err
 	}
-	return r.tx.query(ctx, fmt.Sprintf("SELECT %s FROM {%s} WHERE %s", strings.Join(r.table.columnNames(), ", "), r.table.name, condition), args,
+	return tx.query(ctx, fmt.Sprintf("SELECT %s FROM {%s} WHERE %s", strings.Join(r.table.columnNames(), ", "), r.table.name, condition), args,
 		func(s *sql.Rows) error {
 			var row R
 			if err := s.Scan(r.fields(&row)...); err != nil {
@@ -124,7 +122,7 @@ func (r *rows[K, R]) set(row R, stored presence) *R {
 }
 
 // append is add for a row that no fold looks at again: it is not held once it is written.
-func (r *rows[K, R]) append(row R) { r.added = append(r.added, row) }
+func (r *rows[K, R]) append(row R) { r.added = append(r.added, &row) }
 
 // delete removes the row with a key, if there is one.
 func (r *rows[K, R]) delete(key K) {
@@ -137,7 +135,7 @@ func (r *rows[K, R]) delete(key K) {
 func (r *rows[K, R]) hold(key K, stored presence) *heldRow[K, R] {
 	h := r.held[key]
 	if h == nil {
-		if r.tx.memory.whole {
+		if r.memory.whole {
 			stored = absent
 		}
 		h = &heldRow[K, R]{key: key, stored: stored}
@@ -154,71 +152,42 @@ func (r *rows[K, R]) note(h *heldRow[K, R]) {
 	}
 }
 
-// save writes what was changed.
-func (r *rows[K, R]) save(ctx context.Context) error {
-	var gone []K
-	var fresh, replaced []*R
-	for i := range r.added {
-		fresh = append(fresh, &r.added[i])
-	}
-	for _, h := range r.changed {
+// take hands over what was changed, to be written as it is now.
+func (r *rows[K, R]) take() writable {
+	c := &changes[K, R]{mapping: r.mapping, fresh: r.added}
+	copies := make([]R, len(r.changed))
+	for i, h := range r.changed {
+		copies[i] = h.row
 		switch {
 		case h.exists && h.stored == absent:
-			fresh = append(fresh, &h.row)
+			c.fresh = append(c.fresh, &copies[i])
 		case h.exists:
-			replaced = append(replaced, &h.row)
+			c.replaced = append(c.replaced, &copies[i])
 		case h.stored != absent:
-			gone = append(gone, h.key)
+			c.gone = append(c.gone, h.key)
 		}
 		h.changed, h.stored = false, absent
 		if h.exists {
 			h.stored = present
 		}
 	}
-	for some := range slices.Chunk(gone, maxStatementRows) {
-		condition, args, err := r.keyIn(ctx, some)
-		if err != nil {
-			return err
-		}
-		if err := r.tx.exec(ctx, "DELETE FROM {"+r.table.name+"} WHERE "+condition, args...); err != nil {
-			return fmt.Errorf("delete from %s: %w", r.table.name, err)
-		}
-	}
-	if err := r.insert(ctx, fresh); err != nil {
-		return fmt.Errorf("add to %s: %w", r.table.name, err)
-	}
-	if err := r.upsert(ctx, replaced); err != nil {
-		return fmt.Errorf("write %s: %w", r.table.name, err)
-	}
 	r.changed, r.added = nil, nil
-	return nil
+	return c
 }
 
 // keyIn is the condition that a row has one of the keys.
-func (r *rows[K, R]) keyIn(ctx context.Context, keys []K) (condition string, args []any, err error) {
-	if err := r.needKey(ctx); err != nil {
-		return "", nil, err
-	}
+func (m mapping[K, R]) keyIn(tx tx, keys []K) (condition string, args []any, err error) {
 	values := make([][]any, len(keys))
 	for i, key := range keys {
-		values[i] = r.args(key)
+		values[i] = m.args(key)
 	}
-	columns := r.table.columns[:r.table.key]
-	source, args, err := r.tx.listed(columns, values)
+	columns := m.table.columns[:m.table.key]
+	source, args, err := tx.listed(columns, values)
 	if err != nil {
 		return "", nil, err
 	}
-	list := strings.Join(r.table.columnNames()[:r.table.key], ", ")
+	list := strings.Join(m.table.columnNames()[:m.table.key], ", ")
 	return "(" + list + ") IN (SELECT " + list + " FROM " + source + ")", args, nil
-}
-
-// needKey makes the index of the key, which a table that is being filled gets as late as possible.
-func (r *rows[K, R]) needKey(ctx context.Context) error {
-	if r.keyed || !r.tx.filling {
-		return nil
-	}
-	r.keyed = true
-	return r.tx.exec(ctx, r.table.keyIndex("{"+r.table.name+"}"))
 }
 
 // scan hands each row of a result to f and closes the result.

@@ -22,40 +22,72 @@ const (
 	sqliteRows       = 8     // of one INSERT on SQLite, whose text has a parameter for every value
 )
 
-// insert writes rows that the table does not have.
-func (r *rows[K, R]) insert(ctx context.Context, fresh []*R) error {
-	if r.tx.dialect == sqldb.SQLite {
-		return r.insertSQLite(ctx, fresh, "")
-	}
-	if len(fresh) >= minCopyRows {
-		return r.copy(ctx, fresh)
-	}
-	return r.insertListed(ctx, fresh, "")
+// changes are what is to be written of one table.
+type changes[K comparable, R any] struct {
+	mapping[K, R]
+	gone     []K
+	fresh    []*R // rows that the table does not have
+	replaced []*R // rows that it may have
 }
 
-// upsert writes rows that the table may have.
-func (r *rows[K, R]) upsert(ctx context.Context, changed []*R) error {
-	if len(changed) == 0 {
-		return nil
+// write writes the changes of one table.
+func (c *changes[K, R]) write(ctx context.Context, tx tx) error {
+	if tx.filling && len(c.gone)+len(c.replaced) > 0 {
+		if err := tx.exec(ctx, c.table.keyIndex("{"+c.table.name+"}")); err != nil { // which such a table gets as late as possible
+			return fmt.Errorf("index %s: %w", c.table.name, err)
+		}
 	}
-	if err := r.needKey(ctx); err != nil {
-		return err
+	if err := c.remove(ctx, tx); err != nil {
+		return fmt.Errorf("delete from %s: %w", c.table.name, err)
 	}
-	names := r.table.columnNames()
+	if err := c.insert(ctx, tx); err != nil {
+		return fmt.Errorf("add to %s: %w", c.table.name, err)
+	}
+	if err := c.replace(ctx, tx); err != nil {
+		return fmt.Errorf("replace in %s: %w", c.table.name, err)
+	}
+	return nil
+}
+
+func (c *changes[K, R]) remove(ctx context.Context, tx tx) error {
+	for some := range slices.Chunk(c.gone, maxStatementRows) {
+		condition, args, err := c.keyIn(tx, some)
+		if err != nil {
+			return err
+		}
+		if err := tx.exec(ctx, "DELETE FROM {"+c.table.name+"} WHERE "+condition, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *changes[K, R]) insert(ctx context.Context, tx tx) error {
+	switch {
+	case tx.dialect == sqldb.SQLite:
+		return c.insertSQLite(ctx, tx, c.fresh, "")
+	case len(c.fresh) >= minCopyRows:
+		return c.copy(ctx, tx)
+	}
+	return c.insertListed(ctx, tx, c.fresh, "")
+}
+
+func (c *changes[K, R]) replace(ctx context.Context, tx tx) error {
+	names := c.table.columnNames()
 	action := "NOTHING"
-	if len(names) > r.table.key {
+	if len(names) > c.table.key {
 		updates := make([]string, 0, len(names))
-		for _, name := range names[r.table.key:] {
+		for _, name := range names[c.table.key:] {
 			updates = append(updates, name+" = excluded."+name)
 		}
 		action = "UPDATE SET " + strings.Join(updates, ", ")
 	}
-	conflict := fmt.Sprintf(" ON CONFLICT (%s) DO %s", strings.Join(names[:r.table.key], ", "), action)
-	if r.tx.dialect == sqldb.SQLite {
-		return r.insertSQLite(ctx, changed, conflict)
+	conflict := fmt.Sprintf(" ON CONFLICT (%s) DO %s", strings.Join(names[:c.table.key], ", "), action)
+	if tx.dialect == sqldb.SQLite {
+		return c.insertSQLite(ctx, tx, c.replaced, conflict)
 	}
-	for some := range slices.Chunk(changed, maxStatementRows) {
-		if err := r.insertListed(ctx, some, conflict); err != nil {
+	for some := range slices.Chunk(c.replaced, maxStatementRows) {
+		if err := c.insertListed(ctx, tx, some, conflict); err != nil {
 			return err
 		}
 	}
@@ -63,55 +95,55 @@ func (r *rows[K, R]) upsert(ctx context.Context, changed []*R) error {
 }
 
 // insertListed writes rows with one statement.
-func (r *rows[K, R]) insertListed(ctx context.Context, written []*R, conflict string) error {
+func (c *changes[K, R]) insertListed(ctx context.Context, tx tx, written []*R, conflict string) error {
 	if len(written) == 0 {
 		return nil
 	}
 	values := make([][]any, len(written))
 	for i, row := range written {
-		values[i] = r.fields(row)
+		values[i] = c.fields(row)
 	}
-	source, args, err := r.tx.listed(r.table.columns, values)
+	source, args, err := tx.listed(c.table.columns, values)
 	if err != nil {
 		return err
 	}
-	columns := strings.Join(r.table.columnNames(), ", ")
-	return r.tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) SELECT %s FROM %s%s", r.table.name, columns, columns, source, conflict), args...)
+	columns := strings.Join(c.table.columnNames(), ", ")
+	return tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) SELECT %s FROM %s%s", c.table.name, columns, columns, source, conflict), args...)
 }
 
 // insertSQLite writes rows with prepared statements of a few rows each.
-func (r *rows[K, R]) insertSQLite(ctx context.Context, written []*R, conflict string) error {
+func (c *changes[K, R]) insertSQLite(ctx context.Context, tx tx, written []*R, conflict string) error {
 	full := len(written) - len(written)%sqliteRows
-	if err := r.insertPrepared(ctx, written[:full], sqliteRows, conflict); err != nil {
+	if err := c.insertPrepared(ctx, tx, written[:full], sqliteRows, conflict); err != nil {
 		return err
 	}
-	return r.insertPrepared(ctx, written[full:], 1, conflict)
+	return c.insertPrepared(ctx, tx, written[full:], 1, conflict)
 }
 
 // insertPrepared writes rows, so many with each run of one statement.
-func (r *rows[K, R]) insertPrepared(ctx context.Context, written []*R, each int, conflict string) error {
+func (c *changes[K, R]) insertPrepared(ctx context.Context, tx tx, written []*R, each int, conflict string) error {
 	if len(written) == 0 {
 		return nil
 	}
-	one := "(" + strings.Repeat("?, ", len(r.table.columns)-1) + "?)"
-	text, err := expand(fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s%s", r.table.name, strings.Join(r.table.columnNames(), ", "),
-		strings.Repeat(one+", ", each-1)+one, conflict), r.tx.tables)
+	one := "(" + strings.Repeat("?, ", len(c.table.columns)-1) + "?)"
+	text, err := expand(fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s%s", c.table.name, strings.Join(c.table.columnNames(), ", "),
+		strings.Repeat(one+", ", each-1)+one, conflict), tx.tables)
 	if err != nil {
 		return err
 	}
-	r.tx.busy.Lock()
-	defer r.tx.busy.Unlock()
-	statement, err := r.tx.sql.PrepareContext(ctx, text)
+	tx.busy.Lock()
+	defer tx.busy.Unlock()
+	statement, err := tx.conn.PrepareContext(ctx, text)
 	if err != nil {
 		return err
 	}
 	defer statement.Close()
-	args := make([]any, 0, each*len(r.table.columns))
+	args := make([]any, 0, each*len(c.table.columns))
 	for some := range slices.Chunk(written, each) {
 		args = args[:0]
 		for _, row := range some {
-			for i, field := range r.fields(row) {
-				value, err := r.table.columns[i].value(field)
+			for i, field := range c.fields(row) {
+				value, err := c.table.columns[i].value(field)
 				if err != nil {
 					return err
 				}
@@ -127,15 +159,15 @@ func (r *rows[K, R]) insertPrepared(ctx context.Context, written []*R, each int,
 }
 
 // copy writes rows with Postgres's COPY, in its binary format.
-func (r *rows[K, R]) copy(ctx context.Context, fresh []*R) error {
-	text, err := expand(fmt.Sprintf("COPY {%s} (%s) FROM STDIN (FORMAT binary)", r.table.name, strings.Join(r.table.columnNames(), ", ")), r.tx.tables)
+func (c *changes[K, R]) copy(ctx context.Context, tx tx) error {
+	text, err := expand(fmt.Sprintf("COPY {%s} (%s) FROM STDIN (FORMAT binary)", c.table.name, strings.Join(c.table.columnNames(), ", ")), tx.tables)
 	if err != nil {
 		return err
 	}
-	r.tx.busy.Lock()
-	defer r.tx.busy.Unlock()
-	return r.tx.conn.Raw(func(driverConn any) error {
-		source := &copySource[K, R]{rows: r, left: fresh, encoded: []byte(copyBegin)}
+	tx.busy.Lock()
+	defer tx.busy.Unlock()
+	return tx.conn.Raw(func(driverConn any) error {
+		source := &copySource[K, R]{changes: c, left: c.fresh, encoded: []byte(copyBegin)}
 		_, err := driverConn.(*stdlib.Conn).Conn().PgConn().CopyFrom(ctx, source, text)
 		return err
 	})
@@ -149,7 +181,7 @@ const (
 
 // copySource encodes rows as they are read.
 type copySource[K comparable, R any] struct {
-	rows    *rows[K, R]
+	changes *changes[K, R]
 	left    []*R
 	encoded []byte // that nobody has read yet
 	ended   bool
@@ -162,7 +194,7 @@ func (s *copySource[K, R]) Read(p []byte) (n int, err error) {
 			s.encoded, s.ended = append(s.encoded, copyEnd...), true
 			break
 		}
-		if s.encoded, err = s.rows.appendBinary(s.encoded, s.left[0]); err != nil {
+		if s.encoded, err = s.changes.appendBinary(s.encoded, s.left[0]); err != nil {
 			return 0, err
 		}
 		s.left = s.left[1:]
@@ -176,11 +208,11 @@ func (s *copySource[K, R]) Read(p []byte) (n int, err error) {
 }
 
 // appendBinary appends a row: how many columns it has, then each with its length in bytes.
-func (r *rows[K, R]) appendBinary(encoded []byte, row *R) ([]byte, error) {
-	encoded = binary.BigEndian.AppendUint16(encoded, uint16(len(r.table.columns)))
-	for i, field := range r.fields(row) {
+func (c *changes[K, R]) appendBinary(encoded []byte, row *R) ([]byte, error) {
+	encoded = binary.BigEndian.AppendUint16(encoded, uint16(len(c.table.columns)))
+	for i, field := range c.fields(row) {
 		var err error
-		if encoded, err = r.table.columns[i].appendBinary(encoded, field); err != nil {
+		if encoded, err = c.table.columns[i].appendBinary(encoded, field); err != nil {
 			return nil, err
 		}
 	}
