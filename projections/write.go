@@ -19,7 +19,6 @@ import (
 const (
 	maxStatementRows = 1_000 // at most, of those written, asked for or deleted
 	minCopyRows      = 100   // from which on COPY costs Postgres less than INSERT, though it is parsed each time
-	sqliteRows       = 8     // of one INSERT on SQLite, whose text has a parameter for every value
 )
 
 // changes are what is to be written of one table.
@@ -111,23 +110,14 @@ func (c *changes[K, R]) insertListed(ctx context.Context, tx tx, written []*R, c
 	return tx.exec(ctx, fmt.Sprintf("INSERT INTO {%s} (%s) SELECT %s FROM %s%s", c.table.name, columns, columns, source, conflict), args...)
 }
 
-// insertSQLite writes rows with prepared statements of a few rows each.
+// insertSQLite writes rows with a prepared statement, one by one: for a statement of several rows SQLite keeps a journal of its own,
+// in case that one of them fails.
 func (c *changes[K, R]) insertSQLite(ctx context.Context, tx tx, written []*R, conflict string) error {
-	full := len(written) - len(written)%sqliteRows
-	if err := c.insertPrepared(ctx, tx, written[:full], sqliteRows, conflict); err != nil {
-		return err
-	}
-	return c.insertPrepared(ctx, tx, written[full:], 1, conflict)
-}
-
-// insertPrepared writes rows, so many with each run of one statement.
-func (c *changes[K, R]) insertPrepared(ctx context.Context, tx tx, written []*R, each int, conflict string) error {
 	if len(written) == 0 {
 		return nil
 	}
-	one := "(" + strings.Repeat("?, ", len(c.table.columns)-1) + "?)"
-	text, err := expand(fmt.Sprintf("INSERT INTO {%s} (%s) VALUES %s%s", c.table.name, strings.Join(c.table.columnNames(), ", "),
-		strings.Repeat(one+", ", each-1)+one, conflict), tx.tables)
+	text, err := expand(fmt.Sprintf("INSERT INTO {%s} (%s) VALUES (%s?)%s", c.table.name, strings.Join(c.table.columnNames(), ", "),
+		strings.Repeat("?, ", len(c.table.columns)-1), conflict), tx.tables)
 	if err != nil {
 		return err
 	}
@@ -138,16 +128,11 @@ func (c *changes[K, R]) insertPrepared(ctx context.Context, tx tx, written []*R,
 		return err
 	}
 	defer statement.Close()
-	args := make([]any, 0, each*len(c.table.columns))
-	for some := range slices.Chunk(written, each) {
-		args = args[:0]
-		for _, row := range some {
-			for i, field := range c.fields(row) {
-				value, err := c.table.columns[i].value(field)
-				if err != nil {
-					return err
-				}
-				args = append(args, value)
+	args := make([]any, len(c.table.columns))
+	for _, row := range written {
+		for i, field := range c.fields(row) {
+			if args[i], err = c.table.columns[i].value(field); err != nil {
+				return err
 			}
 		}
 		// With a context that can end, the driver would start a goroutine for every run.

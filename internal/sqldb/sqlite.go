@@ -17,6 +17,7 @@ const (
 	sqliteReaders             = 4                // connections that read at the same time
 	sqliteBusyTimeout         = 10 * time.Second // how long a statement waits for another process's lock, such as a backup's
 	sqliteAutoCheckpointPages = 10_000           // pages of write-ahead log that start a checkpoint: about 40 MB of 4 KiB pages
+	sqliteWriteCacheKiB       = 64 << 10         // of the connection that writes, so that a large transaction's pages need not go to the file and back
 	sqliteFileMode            = 0o600            // the ledger names natural persons: nobody else on the machine may read it
 )
 
@@ -42,7 +43,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"1"},
 		"_txlock":       {"immediate"},
-		"_pragma":       {"wal_autocheckpoint(" + strconv.Itoa(sqliteAutoCheckpointPages) + ")"},
+		"_pragma":       {"wal_autocheckpoint(" + strconv.Itoa(sqliteAutoCheckpointPages) + ")", "cache_size(-" + strconv.Itoa(sqliteWriteCacheKiB) + ")"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the SQLite database %s: %w", absolute, err)
