@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -25,7 +26,14 @@ const (
 	exitUsage  = 2 // the command line cannot be read
 )
 
+// gcPercent is how much garbage may gather before it is collected, in per cent of what is in use. A ledger at work uses some tens of
+// MB and leaves 30 KB of garbage with each command: with Go's own 100, collecting took a sixth of the time. GOGC overrides it.
+const gcPercent = 400
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
