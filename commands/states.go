@@ -12,8 +12,11 @@ import (
 	"github.com/collabledger/collabledger/eventstore"
 )
 
-// MaxCachedStates bounds the memory of States, in streams.
-const MaxCachedStates = 100_000
+// Limits of States.
+const (
+	MaxCachedStates = 100_000               // streams that are held in memory
+	followRest      = 10 * time.Millisecond // between two pages of the log
+)
 
 // state is a state of the domain that can be copied before it is folded on.
 type state[S any] interface {
@@ -191,7 +194,8 @@ func (s *States) learn(d *Decision, recordedAt time.Time) {
 	}
 }
 
-// Follow keeps the cached states right as the log grows, until ctx ends.
+// Follow keeps the cached states right as the log grows, until ctx ends. It takes its time: what this node has committed it has
+// learnt by then without decoding the records, and what others have committed is found out when it matters.
 func (s *States) Follow(ctx context.Context) error {
 	head, err := s.store.Head(ctx)
 	if err != nil {
@@ -199,6 +203,10 @@ func (s *States) Follow(ctx context.Context) error {
 	}
 	from := eventstore.Checkpoint{Epoch: head.Epoch, Position: head.Position}
 	return s.store.Follow(ctx, from, func(_ context.Context, page []eventstore.Record) error {
+		select {
+		case <-ctx.Done():
+		case <-time.After(followRest):
+		}
 		s.advance(page)
 		return nil
 	})
