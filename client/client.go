@@ -1,4 +1,4 @@
-// Package client talks to a ledger over HTTP: commands, queries and their typed refusals.
+// Package client talks to a ledger: commands, queries and their typed refusals over HTTP, and its events over NATS.
 package client
 
 import (
@@ -179,6 +179,7 @@ func (c *Client) attempt(r *http.Request, out any) (retryAfter time.Duration, ag
 	if c.actAs != "" {
 		r.Header.Set("Ledger-Act-As", c.actAs)
 	}
+	nameCause(r)
 	response, err := c.http.Do(r)
 	if err != nil {
 		return 0, r.Context().Err() == nil, err

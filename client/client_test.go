@@ -224,3 +224,17 @@ func TestMistakesOfTheCallerAreErrors(t *testing.T) {
 	require.ErrorContains(t, err, "encode the body")
 	require.Error(t, New("::", "").Get(t.Context(), "/", nil, nil))
 }
+
+func TestCommandsOfAHandlerNameTheEventAsTheirCause(t *testing.T) {
+	cause := record{Meta: Meta{ID: "event-1", CorrelationID: "order-7", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
+	scripted(t, []any{says(200, accepted), says(200, accepted), says(200, accepted)}, func(t *testing.T, c *Client, s *script) {
+		for _, ctx := range []context.Context{withCause(t.Context(), cause), withCause(t.Context(), record{Meta: Meta{ID: "event-2"}}), t.Context()} {
+			_, err := c.Do(ctx, "SendMessage", nil)
+			require.NoError(t, err)
+		}
+		for i, want := range [][3]string{{cause.TraceParent, "order-7", "event-1"}, {"", "", "event-2"}, {}} {
+			header := s.sent[i].Header
+			require.Equal(t, want, [3]string{header.Get("Traceparent"), header.Get("Ledger-Correlation-Id"), header.Get("Ledger-Causation-Id")})
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// Handler is what a service does about one type of event. On makes it.
+type Handler struct {
+	eventType string
+	handle    func(context.Context, domain.Event, Meta) error
+}
+
+// On handles events of one type, for example
+//
+//	client.On(func(ctx context.Context, granted domain.AccessGranted, meta client.Meta) error { … })
+//
+// The same event may come more than once. Commands that the handler submits with its context carry on the event's trace and
+// correlation and name the event as their cause. A failure is tried again, unless it is Permanent.
+func On[E domain.Event](handle func(ctx context.Context, event E, meta Meta) error) Handler {
+	var zero E
+	return Handler{eventType: zero.EventType(), handle: func(ctx context.Context, event domain.Event, meta Meta) error {
+		typed, ok := event.(E)
+		if !ok {
+			return Permanent(fmt.Errorf("%s was decoded as %T", meta.Type, event))
+		}
+		return handle(ctx, typed, meta)
+	}}
+}
+
+// permanentError marks a failure that trying again cannot heal.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks a handler's failure as one that trying again cannot heal: the event goes to the poison queue at once.
+func Permanent(err error) error { return permanentError{err} }
+
+func isPermanent(err error) bool {
+	_, permanent := errors.AsType[permanentError](err)
+	return permanent
+}
