@@ -39,6 +39,7 @@ const (
 	maxReasonBytes     = 4 << 10          // of a failure's text in the poison queue
 	maxUnsaved         = 256              // events without a handler after which the position is saved
 	lookWait           = 30 * time.Second // for the broker and the ledger to tell where they are
+	takeOverWait       = 3 * time.Second  // until an event of a process that has fallen silent is delivered again
 	waitPause          = time.Second      // between two tries while the broker or the ledger is away
 	routerCloseWait    = 10 * time.Second // for the handler that runs when a subscription ends
 	lastSaveWait       = 5 * time.Second  // for the position to be saved when a subscription ends
@@ -140,7 +141,7 @@ func (c *Client) newFollower(s Subscription) (*follower, error) {
 func (f *follower) subscriberConfig() pubsub.Config {
 	f.taking.Lock()
 	defer f.taking.Unlock()
-	return pubsub.Config{Stream: StreamName, Durable: f.Name, StartSequence: uint64(f.reached.Sequence) + 1}
+	return pubsub.Config{Stream: StreamName, Durable: f.Name, StartSequence: uint64(f.reached.Sequence) + 1, AckWait: takeOverWait}
 }
 
 // prepare makes sure that the stream is this log's and reads from the ledger what it will not deliver.

@@ -32,8 +32,13 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asLedger) == "1" {
+	switch {
+	case os.Getenv(asLedger) == "1":
 		main()
+	case os.Getenv(asBroker) != "":
+		runHelped(runBroker)
+	case os.Getenv(asSubscriber) != "":
+		runHelped(runSubscriber)
 	}
 	os.Exit(m.Run())
 }
