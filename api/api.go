@@ -86,6 +86,9 @@ func New(ctx context.Context, config Config) (http.Handler, error) {
 	e.addStates()
 	e.addEvents()
 	e.addOperations()
+	if err := e.addSchemas(); err != nil {
+		return nil, err
+	}
 	if err := e.addDocument(); err != nil {
 		return nil, fmt.Errorf("OpenAPI document: %w", err)
 	}

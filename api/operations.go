@@ -98,9 +98,7 @@ func (e *edge) addDocument() error {
 	var document []byte
 	e.handle(public, openOperation("getOpenAPI", "/openapi.json", "This document", "application/json", nil, map[string]string{"openapi": "3.1.0"}),
 		func(w http.ResponseWriter, _ *http.Request, _ domain.Actor) error {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(document) // a caller that has gone needs no answer
-			return nil
+			return writeDocument(w, "application/json", document)
 		})
 	for _, schema := range e.huma.OpenAPI().Components.Schemas.Map() {
 		tidy(schema)
