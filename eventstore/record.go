@@ -3,6 +3,7 @@ package eventstore
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -71,6 +72,9 @@ func (r Record) Attribute(name string) string {
 	return ""
 }
 
+// ErrNoRecord says that the log holds bytes which are not a record. Nothing that the store writes is so.
+var ErrNoRecord = errors.New("eventstore: an event's bytes are not a record")
+
 // ParseRecord reads a record's fields out of its bytes. A database stores an event once, as its bytes, so that nothing beside
 // them can ever say otherwise; as their attributes have a fixed order and none of those read here needs escaping, this costs
 // a few hundred nanoseconds where a JSON decoder takes microseconds.
@@ -95,7 +99,7 @@ func ParseRecord(record []byte) (Record, error) {
 	rest.find(`,"commandid":"`)
 	commandID := rest.value()
 	if rest.broken {
-		return Record{}, fmt.Errorf("an event's bytes are not a record: %.80q", record)
+		return Record{}, fmt.Errorf("%w: %.80q", ErrNoRecord, record)
 	}
 	var errs [5]error
 	r.Stream, errs[0] = ParseStreamID(string(subject))
@@ -105,7 +109,7 @@ func ParseRecord(record []byte) (Record, error) {
 	r.CommandID, errs[4] = uuid.ParseBytes(commandID)
 	for _, err := range errs {
 		if err != nil {
-			return Record{}, fmt.Errorf("an event's bytes are not a record: %w", err)
+			return Record{}, fmt.Errorf("%w: %w", ErrNoRecord, err)
 		}
 	}
 	return r, nil

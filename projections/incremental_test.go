@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/collabledger/collabledger/audit"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 )
 
@@ -87,6 +88,10 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	c.compareInbox(engine)
 	c.compareDirectory(engine)
 	c.compareAccess(engine)
+	report, err := audit.Check(t.Context(), l.store, audit.Options{})
+	require.NoError(t, err)
+	require.Positive(t, report.Events)
+	require.Empty(t, report.Violations)
 }
 
 // foldPage folds one page and tells whether there was one.

@@ -336,6 +336,7 @@ func requireConsistent(t *testing.T, load *traffic, server *process, flags []str
 	require.Equal(t, exitOK, code, stderr)
 	again := startServer(t, append(rebuild[2:len(rebuild):len(rebuild)], "--listen", server.Addr)...)
 	requireSame(t, incremental, readModels(t, again.Client(), consultancy, business, pair, len(log)))
+	requireClean(t, rebuild[2:]...)
 }
 
 // requireSame checks that read models answer the same as before, and shows the first line of each answer that is not.

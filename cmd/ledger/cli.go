@@ -20,6 +20,7 @@ type cli struct {
 	Demo        demoCommand        `cmd:"" group:"Run a ledger:" help:"Play the Partner Programme guide on a fresh ledger, and check what it does."`
 	Projections projectionsCommand `cmd:"" group:"Run a ledger:" help:"See and rebuild the read models."`
 	Reconcile   reconcileCommand   `cmd:"" group:"Run a ledger:" help:"Compare the broker's stream with the log, and mend it."`
+	Check       checkCommand       `cmd:"" group:"Run a ledger:" help:"Check every event of a log against the ledger's invariants, and against policies."`
 	Migrate     migrateCommand     `cmd:"" group:"Run a ledger:" help:"Bring a database's schema up to date without serving."`
 	Bench       benchCommand       `cmd:"" group:"Run a ledger:" help:"Measure a ledger on this machine."`
 	Version     versionCommand     `cmd:"" group:"Run a ledger:" help:"Print the version."`

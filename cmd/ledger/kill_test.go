@@ -321,6 +321,7 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 			require.Equal(t, exitOK, code, stderr)
 			startServer(t, restart...)
 			require.Equal(t, incremental, readModels(t, operator, consultancy, business, pair, len(log)), "as rebuilt")
+			requireClean(t, append([]string{"--data", server.Data}, place...)...)
 		})
 	}
 }

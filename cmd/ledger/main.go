@@ -21,9 +21,10 @@ import (
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1 // refused by the ledger, or failed
-	exitUsage  = 2 // the command line cannot be read
+	exitOK        = 0
+	exitFailed    = 1 // refused by the ledger, or failed; a check that found something
+	exitUsage     = 2 // the command line cannot be read
+	exitUnchecked = 3 // a check that could not be made to its end
 )
 
 // gcPercent is how much garbage may gather before it is collected, in per cent of what is in use. A ledger at work uses some tens of
@@ -88,6 +89,13 @@ func (s *streams) report(err error) int {
 		_, _ = fmt.Fprintf(s.err, "ledger: %v\nTry \"ledger --help\".\n", usage.error)
 		return exitUsage
 	}
+	if errors.Is(err, errFound) {
+		return exitFailed // which the command has told
+	}
+	code := exitFailed
+	if _, ok := errors.AsType[uncheckedError](err); ok {
+		code = exitUnchecked
+	}
 	style := term.StyleFor(s.err)
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
@@ -108,5 +116,5 @@ func (s *streams) report(err error) int {
 		text = strings.NewReplacer("\n\t", " ", "\n", "; ").Replace(text) // some libraries' errors have several lines
 	}
 	_, _ = fmt.Fprintf(s.err, "%s: %s\n", style.Bad("ledger"), text)
-	return exitFailed
+	return code
 }

@@ -36,14 +36,22 @@ type openedDatabase struct {
 	dir *dataDir // nil on Postgres
 }
 
+// mustExist checks that there is a ledger in the folder.
+func (s storage) mustExist() error {
+	if !exists(filepath.Join(s.Data, databaseFile)) {
+		return fmt.Errorf("there is no ledger in %s; name its folder with --data, or its database with --postgres", absolute(s.Data))
+	}
+	return nil
+}
+
 // open opens the database of a ledger that must be there already.
 func (s storage) open(ctx context.Context) (*openedDatabase, error) {
 	if s.Postgres != "" {
 		db, err := sqldb.OpenPostgres(ctx, s.Postgres)
 		return &openedDatabase{DB: db}, err
 	}
-	if !exists(filepath.Join(s.Data, databaseFile)) {
-		return nil, fmt.Errorf("there is no ledger in %s; name its folder with --data, or its database with --postgres", absolute(s.Data))
+	if err := s.mustExist(); err != nil {
+		return nil, err
 	}
 	dir, err := openDataDir(s.Data)
 	if err != nil {

@@ -122,15 +122,17 @@ func openDatabase(ctx context.Context, dir *dataDir, dsn string) (*sqldb.DB, err
 	return sqldb.OpenSQLite(ctx, dir.file(databaseFile))
 }
 
+// openBackend opens the log in a database, once its schema is up to date.
+func openBackend(ctx context.Context, db *sqldb.DB) (eventstore.Backend, error) {
+	if db.Dialect == sqldb.Postgres {
+		return postgres.New(ctx, db)
+	}
+	return sqlite.New(ctx, db)
+}
+
 // openStore brings the log's schema up to date and opens it.
 func openStore(ctx context.Context, db *sqldb.DB) (*eventstore.Store, error) {
-	var backend eventstore.Backend
-	var err error
-	if db.Dialect == sqldb.Postgres {
-		backend, err = postgres.New(ctx, db)
-	} else {
-		backend, err = sqlite.New(ctx, db)
-	}
+	backend, err := openBackend(ctx, db)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ func TestNodesOnOnePostgresAreKilledInTurn(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	again := startServer(t, append(flags, "--data", servers[0].Data)...)
 	requireSame(t, incremental, readModels(t, again.Client(), consultancy, business, pair, len(log)))
+	requireClean(t, flags[:2]...)
 }
 
 // startNodes starts servers that are one ledger: they share a database and a broker, by the flags, and the two keys.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/internal/term"
@@ -89,9 +87,9 @@ func (c rebuildCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	watch, finish := eventsBar(std.err, "rebuilding")
-	err = engine.Rebuild(ctx, c.Name, watch)
-	finish()
+	progress := &progress{std: std, doing: "rebuilding"}
+	err = engine.Rebuild(ctx, c.Name, progress.tell)
+	progress.end()
 	if err := errors.Join(err, closeAll()); err != nil {
 		return err
 	}
@@ -101,17 +99,6 @@ func (c rebuildCommand) Run(ctx context.Context, std *streams) error {
 	}
 	_, err = fmt.Fprintf(std.out, "rebuilt %s\n", what)
 	return err
-}
-
-// eventsBar draws a bar of events, where there is somebody to see it.
-func eventsBar(out io.Writer, what string) (watch func(done, total int64), finish func()) {
-	if !term.IsTerminal(out) {
-		return func(int64, int64) {}, func() {}
-	}
-	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"), progressbar.OptionClearOnFinish())
-	// A bar that cannot be drawn stops nothing.
-	return func(done, total int64) { bar.ChangeMax64(total); _ = bar.Set64(done) }, func() { _ = bar.Finish() }
 }
 
 // openModels opens the read models of a ledger without serving it. A folder's SQLite file is taken for this process alone.

@@ -55,9 +55,9 @@ func (c reconcileCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer disconnect()
-	watch, finish := eventsBar(std.err, "comparing")
-	found, err := feed.Reconcile(ctx, store, conn, watch)
-	finish()
+	progress := &progress{std: std, doing: "comparing"}
+	found, err := feed.Reconcile(ctx, store, conn, progress.tell)
+	progress.end()
 	if err != nil {
 		return err
 	}

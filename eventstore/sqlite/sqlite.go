@@ -41,10 +41,11 @@ func New(ctx context.Context, db *sqldb.DB) (*Backend, error) {
 	if err := db.Migrate(ctx, "ledger_log_version", files); err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	epoch := uuid.New()
-	if _, err := db.Write.ExecContext(ctx,
-		"INSERT INTO log (singleton, epoch, position, recorded_at) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING", epoch[:]); err != nil {
-		return nil, fmt.Errorf("begin the log: %w", err)
+	if epoch := uuid.New(); !db.ReadOnly {
+		if _, err := db.Write.ExecContext(ctx,
+			"INSERT INTO log (singleton, epoch, position, recorded_at) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING", epoch[:]); err != nil {
+			return nil, fmt.Errorf("begin the log: %w", err)
+		}
 	}
 	b := &Backend{write: db.Write}
 	if err := b.prepare(ctx, db); err != nil {

@@ -16,7 +16,8 @@ const (
 )
 
 // Migrate brings the part of the schema that versionTable keeps count of up to date (goose migrations at the root of files),
-// once when several nodes start together. A schema newer than the files is an error that says so; nothing is changed then.
+// once when several nodes start together. A schema newer than the files is an error that says so; nothing is changed then. In a
+// database that is open for reading alone, an older schema is an error too.
 func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) error {
 	dialect := goose.DialectSQLite3
 	options := []goose.ProviderOption{
@@ -26,6 +27,8 @@ func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) err
 	}
 	if db.Dialect == Postgres {
 		dialect = goose.DialectPostgres
+	}
+	if db.Dialect == Postgres && !db.ReadOnly {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPollSeconds, migrationLockPolls))
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", versionTable, err)
@@ -42,9 +45,17 @@ func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) err
 		return fmt.Errorf("migrate %s: %w", versionTable, err)
 	}
 	sources := provider.ListSources()
-	if newest := sources[len(sources)-1].Version; current > newest {
+	newest := sources[len(sources)-1].Version
+	if current > newest {
 		return fmt.Errorf("migrate %s: the database has schema version %d, newer than this binary's %d; install a newer ledger",
 			versionTable, current, newest)
+	}
+	if db.ReadOnly {
+		if current < newest {
+			return fmt.Errorf("migrate %s: the database has schema version %d, older than this binary's %d; bring it up to date first",
+				versionTable, current, newest)
+		}
+		return nil
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate %s: %w", versionTable, err)

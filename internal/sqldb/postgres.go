@@ -24,7 +24,14 @@ const (
 )
 
 // OpenPostgres connects to a server and checks that it answers. Its errors name the server and hide the password.
-func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
+func OpenPostgres(ctx context.Context, dsn string) (*DB, error) { return openPostgres(ctx, dsn, false) }
+
+// OpenPostgresReadOnly is OpenPostgres for reading alone: the server refuses every write.
+func OpenPostgresReadOnly(ctx context.Context, dsn string) (*DB, error) {
+	return openPostgres(ctx, dsn, true)
+}
+
+func openPostgres(ctx context.Context, dsn string, readOnly bool) (*DB, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, dsnError(dsn, err)
@@ -36,6 +43,9 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 	// A node that freezes within a transaction must not keep the log's head row locked for the others.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] =
 		strconv.FormatInt(postgresIdleInTxLimit.Milliseconds(), 10)
+	if readOnly {
+		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	}
 
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -48,7 +58,7 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 		return nil, fmt.Errorf("cannot reach Postgres at %s: %w", servers(&config.ConnConfig.Config), err)
 	}
 	std := stdlib.OpenDBFromPool(pool)
-	return &DB{Dialect: Postgres, Write: std, Read: std, Pool: pool}, nil
+	return &DB{Dialect: Postgres, Write: std, Read: std, Pool: pool, ReadOnly: readOnly}, nil
 }
 
 // dsnError tells what is wrong with a DSN. Only in a well-formed URL is it certain which part is the password, and pgx masks it

@@ -28,6 +28,8 @@ type DB struct {
 	Write   *sql.DB
 	Read    *sql.DB
 	Pool    *pgxpool.Pool // what Write and Read are made of on Postgres; nil on SQLite
+
+	ReadOnly bool // the database refuses every write of these connections, and its schema is taken as it is
 }
 
 // Close closes all connections. On Postgres it waits for those in use to come back.

@@ -55,6 +55,19 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	return &DB{Dialect: SQLite, Write: write, Read: read}, nil
 }
 
+// OpenSQLiteReadOnly opens a database file that must be there, for reading alone, also while a server writes to it.
+func OpenSQLiteReadOnly(ctx context.Context, path string) (*DB, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the SQLite database %s: %w", path, err)
+	}
+	pool, err := openSQLitePool(ctx, absolute, sqliteReaders, url.Values{"mode": {"ro"}, "_query_only": {"1"}})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the SQLite database %s: %w", absolute, err)
+	}
+	return &DB{Dialect: SQLite, Write: pool, Read: pool, ReadOnly: true}, nil
+}
+
 // openSQLitePool opens a pool whose connections live as long as the pool, and checks that one can be made.
 func openSQLitePool(ctx context.Context, path string, connections int, settings url.Values) (*sql.DB, error) {
 	settings.Set("_busy_timeout", strconv.FormatInt(sqliteBusyTimeout.Milliseconds(), 10))

@@ -1,0 +1,12 @@
+// Package audit checks a whole log as a stranger would: it folds every event and reports what breaks an invariant of the ledger.
+//
+// It states the rules a second time, over events, and on purpose shares none of the domain's own: neither its decisions nor its
+// folds, nor its tables of roles and plans. A fault in those would otherwise hide itself. What it takes from package domain is what
+// an event is (the structs, for decoding), how an actor's name is written (ParseActor), and the constants that name states, roles,
+// plans, sections and reasons, which are words rather than rules.
+//
+// Rules lists what is checked, each with its stable code. After a violation the event is folded all the same, because it is in the
+// log and what follows was decided on it; so one wrong event is told once, and not with everything after it.
+//
+// Policy rules, which are a firm's own, are back-tested over the same fold: docs/policies.md.
+package audit

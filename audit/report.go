@@ -1,0 +1,67 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Report is what a check found.
+type Report struct {
+	Epoch      uuid.UUID   `json:"epoch"`             // of the log, which another one has after a restore
+	Events     int64       `json:"events"`            // that were read
+	Streams    int         `json:"streams"`           // that they belong to
+	Found      int         `json:"found"`             // how many violations there are
+	Violations []Violation `json:"violations"`        // in the order of the log, MaxFindings at most
+	Denied     int         `json:"denied"`            // how much the policy would have refused
+	Refused    []Violation `json:"refused,omitempty"` // what that is, in the order of the log, MaxFindings at most
+}
+
+// Violation is an event that breaks a rule.
+type Violation struct {
+	Code   Code       `json:"code"`             // of the rule; for a policy, the name of its rule
+	Source string     `json:"source"`           // where the rule comes from: an invariant, or a step of the guide
+	Detail string     `json:"detail"`           // what is wrong, in one sentence
+	Events []EventRef `json:"events,omitempty"` // the one that breaks it, and then those that it contradicts
+}
+
+// EventRef names an event of the log.
+type EventRef struct {
+	Position int64
+	Type     string
+	Stream   eventstore.StreamID
+	Time     time.Time
+}
+
+// refTo names a record.
+func refTo(r eventstore.Record) EventRef {
+	return EventRef{Position: r.Position, Type: r.Type, Stream: r.Stream, Time: r.RecordedAt}
+}
+
+// MarshalText writes the event as a line of a report: position, type, stream and time.
+func (e EventRef) MarshalJSON() ([]byte, error) {
+	if e.Type == "" {
+		return fmt.Appendf(nil, `{"position":%d}`, e.Position), nil // of bytes that are no record nothing else is known
+	}
+	return fmt.Appendf(nil, `{"position":%d,"type":%q,"stream":%q,"time":%q}`,
+		e.Position, e.Type, e.Stream, e.Time.UTC().Format(time.RFC3339Nano)), nil
+}
+
+// add takes a violation down.
+func (r *Report) add(rule Code, events []EventRef, detail string, args ...any) {
+	r.Found++
+	if len(r.Violations) < MaxFindings {
+		r.Violations = append(r.Violations, Violation{Code: rule, Source: source(rule), Detail: fmt.Sprintf(detail, args...), Events: events})
+	}
+}
+
+// deny takes down what a rule of a policy would have refused.
+func (r *Report) deny(rule string, events []EventRef, detail string) {
+	r.Denied++
+	if len(r.Refused) < MaxFindings {
+		r.Refused = append(r.Refused, Violation{Code: Code(rule), Source: "policy", Detail: detail, Events: events})
+	}
+}
