@@ -3,6 +3,7 @@ package domain
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -45,7 +46,11 @@ type EventType struct {
 func describe[E Event](title string, example E) EventType {
 	name := example.EventType()
 	stream, _, _ := strings.Cut(name, ".")
+	decoder := decoderOf(reflect.TypeFor[E]())
 	return EventType{Name: name, Stream: stream, Title: title, Example: example, decode: func(data []byte) (Event, error) {
+		if event := new(E); decoder.accepts(data, event) {
+			return *event, nil
+		}
 		var event *E
 		if err := json.Unmarshal(data, &event); err != nil {
 			return nil, fmt.Errorf("data of %s: %w", name, err)
