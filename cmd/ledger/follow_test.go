@@ -203,7 +203,11 @@ func TestADownstreamServiceMissesNothing(t *testing.T) {
 		},
 		func() { service.kill9(); service = startHelped(t, asSubscriber, serviceIs) },
 	}
-	for range scaled(2) {
+	rounds := 1
+	if long() {
+		rounds = 15
+	}
+	for range rounds {
 		for _, victim := range rand.Perm(len(kill)) {
 			enough, noted := acks.count.Load()+followedAcks, journalSize(serviceIs.Dir)
 			require.Eventually(t, func() bool {
