@@ -35,6 +35,8 @@ type Client struct {
 	base  string
 	key   string
 	actAs string // the Ledger-Act-As header; empty for the service itself
+
+	minPosition int64 // that lists show; zero for whatever they have
 }
 
 // New makes a client of the ledger at a base URL, for example http://127.0.0.1:8080, with a service's key. Without a key it is
@@ -61,6 +63,14 @@ func (c *Client) As(accountID, userID uuid.UUID) *Client {
 	person := *c
 	person.actAs = accountID.String() + "/" + userID.String()
 	return &person
+}
+
+// AtLeast is the same client, whose lists show what was done up to a position of the log: that of a command's Answer, to read what
+// one has just written.
+func (c *Client) AtLeast(position int64) *Client {
+	later := *c
+	later.minPosition = position
+	return &later
 }
 
 // Answer is what an accepted command did.

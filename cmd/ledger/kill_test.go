@@ -390,15 +390,13 @@ func TestCommandsAndQueriesWorkWithoutTheBroker(t *testing.T) {
 
 	broker.Shutdown()
 	answer := must(t, operator.As(consultancy.id, consultancy.owner), "SendMessage", commands.SendMessage{PairFields: pair, Body: "Good morning"})
-	var inbox struct {
-		Items []struct {
-			LastMessage string `json:"lastMessage"`
-		} `json:"items"`
+	var inbox []client.Request
+	for item, err := range operator.AtLeast(answer.Position).Requests(t.Context(), client.RequestsQuery{Party: business.id}) {
+		require.NoError(t, err)
+		inbox = append(inbox, item)
 	}
-	query := url.Values{"party": {business.id.String()}, "minPosition": {strconv.FormatInt(answer.Position, 10)}}
-	require.NoError(t, operator.Get(t.Context(), "/v1/requests", query, &inbox))
-	require.Len(t, inbox.Items, 1)
-	require.Equal(t, "Good morning", inbox.Items[0].LastMessage)
+	require.Len(t, inbox, 1)
+	require.Equal(t, "Good morning", inbox[0].LastMessage)
 
 	broker, err = feed.Embed(t.Context(), folder, address, silent)
 	require.NoError(t, err)

@@ -1,0 +1,256 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/domain"
+)
+
+// Request is a line of the request inbox of a consultancy, or of a client's 'my advice' (S5).
+type Request struct {
+	CollaborationID uuid.UUID  `json:"collaborationId"`
+	ConsultancyID   uuid.UUID  `json:"consultancyId"`
+	ClientID        uuid.UUID  `json:"clientId"`
+	ConsultancyName string     `json:"consultancyName"`
+	ClientName      string     `json:"clientName"`
+	Status          string     `json:"status"` // enquiry, pending, approved, declined, cancelled, ended or blocked
+	Engagement      int        `json:"engagement"`
+	LastMessage     string     `json:"lastMessage"`
+	LastMessageAt   time.Time  `json:"lastMessageAt"`
+	Unread          int        `json:"unread"` // by the party asked about
+	WaitingSince    *time.Time `json:"waitingSince,omitempty"`
+	ExpiresAt       *time.Time `json:"expiresAt,omitempty"`
+}
+
+// Access says who may act in which client account, under which grant (S6, S8, S9).
+type Access struct {
+	CollaborationID uuid.UUID          `json:"collaborationId"`
+	ConsultancyID   uuid.UUID          `json:"consultancyId"`
+	ClientID        uuid.UUID          `json:"clientId"`
+	ConsultancyName string             `json:"consultancyName"`
+	ClientName      string             `json:"clientName"`
+	GrantID         uuid.UUID          `json:"grantId"`
+	Status          domain.GrantStatus `json:"status"` // as of the query
+	RoleID          domain.Role        `json:"roleId"`
+	Permissions     domain.Permissions `json:"permissions"` // pinned by the grant
+	Effective       domain.Permissions `json:"effective"`   // what can be used of them now
+	GrantedAt       time.Time          `json:"grantedAt"`
+	Until           *time.Time         `json:"until,omitempty"`
+	EndedAt         *time.Time         `json:"endedAt,omitempty"`
+	People          []AccessPerson     `json:"people"` // who of the consultancy may log in with it
+}
+
+// AccessPerson is a person of the consultancy who may use a grant, and why.
+type AccessPerson struct {
+	UserID uuid.UUID   `json:"userId"`
+	Name   string      `json:"name"`
+	Role   domain.Role `json:"role"` // owner, administrator, or account_manager when assigned
+}
+
+// Session is a line of the log of log-ins (S9).
+type Session struct {
+	SessionID       uuid.UUID          `json:"sessionId"`
+	ConsultancyID   uuid.UUID          `json:"consultancyId"`
+	ClientID        uuid.UUID          `json:"clientId"`
+	ConsultancyName string             `json:"consultancyName"`
+	ClientName      string             `json:"clientName"`
+	UserID          uuid.UUID          `json:"userId"`
+	UserName        string             `json:"userName"`
+	GrantID         uuid.UUID          `json:"grantId"`
+	Permissions     domain.Permissions `json:"permissions"`
+	Purpose         string             `json:"purpose"`
+	Status          string             `json:"status"` // open, logout, expired or access_lost, as of the query
+	OpenedAt        time.Time          `json:"openedAt"`
+	ExpiresAt       time.Time          `json:"expiresAt"`
+	ClosedAt        *time.Time         `json:"closedAt,omitempty"`
+}
+
+// KPI is the volume of pending activities of one client, as far as the viewer may see and has chosen to see it (S7).
+type KPI struct {
+	ClientID   uuid.UUID    `json:"clientId"`
+	ClientName string       `json:"clientName"`
+	Sections   []KPISection `json:"sections"`
+	Pending    int          `json:"pending"`
+	Overdue    int          `json:"overdue"`
+	Completed  int          `json:"completed"`
+}
+
+// KPISection counts the tasks of one section. Overdue ones are pending too.
+type KPISection struct {
+	Section   domain.Section `json:"section"`
+	Pending   int            `json:"pending"`
+	Overdue   int            `json:"overdue"`
+	Completed int            `json:"completed"`
+}
+
+// Task is an activity of a client (S10).
+type Task struct {
+	TaskID      uuid.UUID         `json:"taskId"`
+	ClientID    uuid.UUID         `json:"clientId"`
+	ClientName  string            `json:"clientName"`
+	Section     domain.Section    `json:"section"`
+	Title       string            `json:"title"`
+	ExternalRef string            `json:"externalRef"`
+	GoTo        string            `json:"goTo"`
+	Status      domain.TaskStatus `json:"status"`
+	RaisedAt    time.Time         `json:"raisedAt"`
+	DueAt       *time.Time        `json:"dueAt,omitempty"`
+	Overdue     bool              `json:"overdue"` // as of the query
+	CompletedAt *time.Time        `json:"completedAt,omitempty"`
+	CompletedBy string            `json:"completedBy,omitempty"` // an actor
+}
+
+// Listing is a consultancy's profile in the directory (S3).
+type Listing struct {
+	ConsultancyID uuid.UUID `json:"consultancyId"`
+	Revision      int       `json:"revision"`
+	domain.Profile
+	ListedAt time.Time `json:"listedAt"`
+}
+
+// HistoryLine is one line of a collaboration's history: in words, and which event it stands for.
+type HistoryLine struct {
+	Position int64     `json:"position"`
+	At       time.Time `json:"at"`
+	Type     string    `json:"type"`
+	Stream   string    `json:"stream"`
+	Version  int64     `json:"version"`
+	Actor    string    `json:"actor"`
+	Who      string    `json:"who"`   // the actor's name then, for people
+	Words    string    `json:"words"` // one sentence
+}
+
+// RequestsQuery selects from the inbox of one party.
+type RequestsQuery struct {
+	Party  uuid.UUID
+	Status string // empty: all
+	Sort   string // waiting (longest first, the default), recent or name
+}
+
+// Requests are the conversations and requests of a party (S5).
+func (c *Client) Requests(ctx context.Context, q RequestsQuery) iter.Seq2[Request, error] {
+	return list[Request](ctx, c, "/v1/requests", parameters{"party": id(q.Party), "status": q.Status, "sort": q.Sort})
+}
+
+// AccessQuery selects grants and log-ins by client, consultancy or person; at least one is set.
+type AccessQuery struct {
+	Client, Consultancy, User uuid.UUID
+
+	LiveOnly bool // only what holds now
+}
+
+func (q AccessQuery) parameters() parameters {
+	p := parameters{"client": id(q.Client), "consultancy": id(q.Consultancy), "user": id(q.User)}
+	if q.LiveOnly {
+		p["live"] = "true"
+	}
+	return p
+}
+
+// Access tells who may act in which client account (S6, S8), the newest grant first.
+func (c *Client) Access(ctx context.Context, q AccessQuery) iter.Seq2[Access, error] {
+	return list[Access](ctx, c, "/v1/access", q.parameters())
+}
+
+// Sessions are the log-ins to client accounts (S9), the newest first.
+func (c *Client) Sessions(ctx context.Context, q AccessQuery) iter.Seq2[Session, error] {
+	return list[Session](ctx, c, "/v1/sessions", q.parameters())
+}
+
+// KPIQuery selects all clients of a consultancy, or one client; exactly one is set.
+type KPIQuery struct {
+	Consultancy, Client uuid.UUID
+}
+
+// KPIs are the volumes of pending activities (S7).
+func (c *Client) KPIs(ctx context.Context, q KPIQuery) iter.Seq2[KPI, error] {
+	return list[KPI](ctx, c, "/v1/kpis", parameters{"consultancy": id(q.Consultancy), "client": id(q.Client)})
+}
+
+// TasksQuery selects the tasks of one client.
+type TasksQuery struct {
+	Client  uuid.UUID
+	Section domain.Section    // empty: all
+	Status  domain.TaskStatus // empty: all
+}
+
+// Tasks are the activities of a client (S10).
+func (c *Client) Tasks(ctx context.Context, q TasksQuery) iter.Seq2[Task, error] {
+	return list[Task](ctx, c, "/v1/tasks", parameters{"client": id(q.Client), "section": string(q.Section), "status": string(q.Status)})
+}
+
+// DirectoryQuery searches the directory; what is empty does not matter.
+type DirectoryQuery struct {
+	Text, Country, City, Service, Specialty, Language string
+}
+
+// Directory are the listed consultancies that a search finds (S3).
+func (c *Client) Directory(ctx context.Context, q DirectoryQuery) iter.Seq2[Listing, error] {
+	return list[Listing](ctx, c, "/v1/directory", parameters{
+		"q": q.Text, "country": q.Country, "city": q.City, "service": q.Service, "specialty": q.Specialty, "language": q.Language,
+	})
+}
+
+// History is what happened in a collaboration until a moment, oldest first; the zero time is now.
+func (c *Client) History(ctx context.Context, collaborationID uuid.UUID, asOf time.Time) iter.Seq2[HistoryLine, error] {
+	p := parameters{}
+	if !asOf.IsZero() {
+		p["asOf"] = asOf.Format(time.RFC3339Nano)
+	}
+	return list[HistoryLine](ctx, c, "/v1/collaborations/"+collaborationID.String()+"/history", p)
+}
+
+// parameters are a query's; empty ones are left out.
+type parameters map[string]string
+
+// id writes an id as a parameter; the nil one is left out.
+func id(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return ""
+	}
+	return id.String()
+}
+
+// maxPageItems is how many items of a list are asked for at a time, as many as the ledger gives.
+const maxPageItems = 200
+
+// list goes through a list, page by page. An error is the last thing that it gives.
+func list[T any](ctx context.Context, c *Client, path string, p parameters) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		query := url.Values{"limit": {strconv.Itoa(maxPageItems)}}
+		for name, value := range p {
+			if value != "" {
+				query.Set(name, value)
+			}
+		}
+		if c.minPosition > 0 {
+			query.Set("minPosition", strconv.FormatInt(c.minPosition, 10))
+		}
+		for {
+			var page struct {
+				Items []T    `json:"items"`
+				Next  string `json:"next"`
+			}
+			if err := c.Get(ctx, path, query, &page); err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			query.Set("cursor", page.Next)
+		}
+	}
+}
