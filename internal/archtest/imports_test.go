@@ -21,13 +21,15 @@ const module = "github.com/collabledger/collabledger"
 // adapter, which the feed uses as well as the client.
 //
 // mayImport says which folders a folder's code, tests aside, may import besides itself. Arrows point downwards only: cmd over api
-// and feed, those over commands, projections and audit, those over eventstore, and domain and internal at the bottom.
+// and feed, those over commands, projections and audit, those over eventstore, and domain and internal at the bottom. The examples
+// are made as a downstream service is.
 var mayImport = map[string][]string{
 	"domain":         {},
 	"internal":       {},
 	"eventstore":     {"internal"},
 	"client":         {"domain", "client/pubsub"},
 	"client/pubsub":  {},
+	"examples":       {"domain", "client"},
 	"commands":       {"domain", "eventstore", "internal"},
 	"projections":    {"domain", "eventstore", "internal"},
 	"audit":          {"domain", "eventstore", "internal"},
@@ -39,7 +41,7 @@ var mayImport = map[string][]string{
 }
 
 // natsFolders are the only ones that know NATS, so that commands and queries work without it.
-var natsFolders = []string{"feed", "client", "client/pubsub", "cmd", "internal/demo", "internal/bench"}
+var natsFolders = []string{"feed", "client", "client/pubsub", "examples", "cmd", "internal/demo", "internal/bench"}
 
 // impure are the standard library's ways to the outside world, to chance and to what the caller has not said. A trailing slash
 // stands for every package below.
