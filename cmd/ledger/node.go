@@ -200,16 +200,18 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB) error {
 	if n.key, err = dir.operatorKey(); err != nil {
 		return err
 	}
+	registry := commands.NewRegistry()
 	n.handler, err = api.New(n.serving, api.Config{
 		Executor: &commands.Executor{
-			Store: n.store, States: states, Registry: commands.NewRegistry(), Tokens: tokens, Clock: time.Now, NewID: newID,
+			Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID,
 		},
 		Store: n.store, Engine: engine, OperatorKey: n.key, Version: version(), Clock: time.Now, Log: n.log, FeedStatus: n.feedStatus,
 	})
 	if err != nil {
 		return err
 	}
-	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run})
+	service := feed.NewService(n.broker, n.handler, registry.Specs(), version(), n.log)
+	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"commands over NATS", service.Run})
 	return nil
 }
 
