@@ -12,14 +12,13 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
-	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/projections"
 )
 
 // Limits of a page of events.
 const (
 	MaxPageBytes  = 4 << 20 // of records in one page; the record that passes it is the page's last
-	MaxPageScan   = 10_000  // events that are looked at for one page of a person, to whom few of them may belong
+	MaxPageScan   = 10_000  // events that are looked at for one page, of which few may be wanted and the caller's
 	scanReadItems = 250     // events that one read of that scan takes, which bounds its memory
 )
 
@@ -27,6 +26,7 @@ const (
 type eventsInput struct {
 	After int64 `query:"after" minimum:"0" doc:"Position after which the page begins; 0 is the log's beginning"`
 	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Events of the page at most"`
+	EventFilter
 	Reading
 }
 
@@ -57,7 +57,11 @@ func (e *edge) listEvents(ctx context.Context, actor domain.Actor, in *eventsInp
 	if err := e.logHas(ctx, "minPosition", in.MinPosition); err != nil {
 		return nil, err
 	}
-	page, err := e.scan(ctx, viewer, in.After, in.Limit)
+	wanted, err := in.read(e.catalog)
+	if err != nil {
+		return nil, err
+	}
+	page, err := e.scan(ctx, viewer, wanted, in.After, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +80,8 @@ type scanned struct {
 	end      bool  // there was nothing after it
 }
 
-// scan reads on from a position until it has found enough that the viewer may see, has looked at enough, or is at the end.
-func (e *edge) scan(ctx context.Context, v projections.Viewer, after int64, limit int) (scanned, error) {
+// scan reads on from a position until it has found enough that is wanted and the viewer may see, has looked at enough, or is at the end.
+func (e *edge) scan(ctx context.Context, v projections.Viewer, w wanted, after int64, limit int) (scanned, error) {
 	found, size := scanned{position: after}, 0
 	for looked := 0; looked < MaxPageScan; {
 		records, err := e.Store.ReadAll(ctx, found.position, scanReadItems)
@@ -85,7 +89,7 @@ func (e *edge) scan(ctx context.Context, v projections.Viewer, after int64, limi
 			return scanned{}, unreadable(err)
 		}
 		for _, record := range records {
-			visible, err := e.visible(v, record)
+			visible, err := e.shows(v, w, record)
 			if err != nil {
 				return scanned{}, err
 			}
@@ -106,22 +110,6 @@ func (e *edge) scan(ctx context.Context, v projections.Viewer, after int64, limi
 		looked += len(records)
 	}
 	return found, nil
-}
-
-// visible tells whether an event is the viewer's to see: whether the account for which they act is one of its parties.
-func (e *edge) visible(v projections.Viewer, record eventstore.Record) (bool, error) {
-	if v.MaySee() { // without a party to name: whoever sees everything
-		return true, nil
-	}
-	data, err := record.Data()
-	if err != nil {
-		return false, err
-	}
-	event, err := e.catalog.Decode(record.Type, data)
-	if err != nil {
-		return false, fmt.Errorf("position %d: %w", record.Position, err)
-	}
-	return v.MaySee(event.Parties()...), nil
 }
 
 // Receipt is what the log remembers of an accepted command.
@@ -154,7 +142,7 @@ func (e *edge) getReceipt(ctx context.Context, actor domain.Actor, in *receiptIn
 	}
 	receipt := Receipt{CommandID: in.ID, BodyHash: hex.EncodeToString(command.BodyHash[:]), Position: command.Last, Events: []commands.EventRef{}}
 	for _, record := range appended.Records {
-		visible, err := e.visible(viewer, record)
+		visible, err := e.shows(viewer, wanted{}, record)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -51,6 +52,61 @@ func TestEventPagesAreTheLogByteForByte(t *testing.T) {
 		after = page.Next
 	}
 	require.Len(t, records, position)
+}
+
+// Pages and the stream take the same filters.
+func TestEventsAreFiltered(t *testing.T) {
+	w := startWorld(t)
+	records, err := w.config.Store.ReadAll(t.Context(), 0, eventstore.MaxPageEvents)
+	require.NoError(t, err)
+	collaboration := domain.CollaborationStream + "-" + domain.Pair(w.pair()).CollaborationID().String()
+	names := func(record eventstore.Record, account uuid.UUID) bool {
+		return strings.Contains(string(record.Bytes), account.String())
+	}
+	for name, c := range map[string]struct {
+		as, query string
+		want      func(eventstore.Record) bool
+	}{
+		"of a stream": {"", "stream=" + collaboration, func(r eventstore.Record) bool { return r.Stream.String() == collaboration }},
+		"of types": {"", "type=account.AccountRegistered.v1,collaboration.CollaborationRequested.v1", func(r eventstore.Record) bool {
+			return r.Type == "account.AccountRegistered.v1" || r.Type == "collaboration.CollaborationRequested.v1"
+		}},
+		"of a party": {"", "party=" + w.espiga.account.String(), func(r eventstore.Record) bool { return names(r, w.espiga.account) }},
+		"of all of these": {"", "type=account.AccountRegistered.v1&party=" + w.espiga.account.String(), func(r eventstore.Record) bool {
+			return r.Type == "account.AccountRegistered.v1" && names(r, w.espiga.account)
+		}},
+		"a person's of both": {w.vidal.String(), "party=" + w.espiga.account.String(), func(r eventstore.Record) bool { return names(r, w.vidal.account) && names(r, w.espiga.account) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []string
+			for _, record := range records {
+				if c.want(record) {
+					want = append(want, string(record.Bytes))
+				}
+			}
+			require.NotEmpty(t, want)
+			require.Less(t, len(want), len(records))
+			var paged, streamed []string
+			for _, item := range into[eventPage](t, w.get("/v1/events?limit=1000&"+c.query, c.as)).Items {
+				paged = append(paged, string(item))
+			}
+			require.Equal(t, want, paged)
+			stream := w.stream(t, c.as, 0, c.query)
+			for range want {
+				streamed = append(streamed, stream.next(t).Data)
+			}
+			require.Equal(t, want, streamed)
+		})
+	}
+	for query, field := range map[string]string{
+		"stream=collaboration": "stream", "type=collaboration.Imagined.v1": "type", "type=account.AccountRegistered.v1,": "type", "party=espiga": "party",
+		"party=urn:uuid:" + w.espiga.account.String(): "party", "kind=task": "kind",
+	} {
+		for _, path := range []string{"/v1/events?", "/v1/events/stream?"} {
+			problem := w.get(path+query, "").problem(t, http.StatusBadRequest, "invalid")
+			require.Equal(t, field, problem.Errors[0].Field, path+query)
+		}
+	}
 }
 
 func TestEventPageAtTheEndTellsWhereToGoOn(t *testing.T) {

@@ -211,6 +211,9 @@ func (e *edge) streamOperation() huma.Operation {
 	zero := 0.0
 	op.Parameters = append(op.Parameters, parameter("LastEventID"),
 		&huma.Param{Name: "after", In: "query", Description: "Position after which the stream begins; 0 is the log's beginning", Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero}})
+	for _, name := range []string{"stream", "type", "party"} {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: "Only such events, as in listEvents", Schema: &huma.Schema{Type: huma.TypeString}})
+	}
 	op.Responses["200"].Content = map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}, Example: exampleStream}}
 	return op
 }

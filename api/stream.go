@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,12 @@ func (e *edge) stream(w http.ResponseWriter, r *http.Request, actor domain.Actor
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(e.ending, cancel)()
-	after, err := streamStart(r.Header, r.URL.Query())
+	query := r.URL.Query()
+	after, err := streamStart(r.Header, query)
+	if err != nil {
+		return err
+	}
+	wanted, err := EventFilter{Stream: query.Get("stream"), Type: query.Get("type"), Party: query.Get("party")}.read(e.catalog)
 	if err != nil {
 		return err
 	}
@@ -41,14 +47,14 @@ func (e *edge) stream(w http.ResponseWriter, r *http.Request, actor domain.Actor
 	default:
 		return &domain.Error{Kind: domain.Unavailable, Code: "too_many_streams", Detail: fmt.Sprintf("this node has %d streams open; try again or another node", MaxStreams)}
 	}
-	return e.follow(ctx, w, r, actor, after)
+	return e.follow(ctx, w, r, actor, wanted, after)
 }
 
 // streamStart is the position after which a stream begins: Last-Event-ID, which a browser sends by itself when it comes back, or
 // the parameter.
 func streamStart(headers http.Header, query url.Values) (int64, error) {
 	for name := range query {
-		if name != "after" {
+		if !slices.Contains([]string{"after", "stream", "type", "party"}, name) {
 			return 0, domain.Invalid(name, "unknown query parameter")
 		}
 	}
@@ -67,7 +73,7 @@ func streamStart(headers http.Header, query url.Values) (int64, error) {
 }
 
 // follow writes the log from a position on until the caller goes, is too slow, or the ledger shuts down.
-func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Request, actor domain.Actor, after int64) error {
+func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Request, actor domain.Actor, wanted wanted, after int64) error {
 	connection := http.NewResponseController(w)
 	// The server's deadline for reading a request would end the stream as well.
 	if err := connection.SetReadDeadline(time.Time{}); err != nil {
@@ -104,7 +110,7 @@ func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		var err error
 		select {
 		case page := <-pages:
-			err = e.writePage(ctx, out, actor, page)
+			err = e.writePage(ctx, out, actor, wanted, page)
 		case <-beat.C:
 			err = out.heartbeat()
 		case err = <-ended:
@@ -118,14 +124,14 @@ func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 }
 
-// writePage writes those events of a page that are the actor's to see, who must still be a member of their account.
-func (e *edge) writePage(ctx context.Context, out *eventWriter, actor domain.Actor, page []eventstore.Record) error {
+// writePage writes those events of a page that are wanted and the actor's to see, who must still be a member of their account.
+func (e *edge) writePage(ctx context.Context, out *eventWriter, actor domain.Actor, wanted wanted, page []eventstore.Record) error {
 	viewer, err := e.viewer(ctx, actor)
 	if err != nil {
 		return err
 	}
 	for _, record := range page {
-		visible, err := e.visible(viewer, record)
+		visible, err := e.shows(viewer, wanted, record)
 		if err != nil {
 			return err
 		}

@@ -28,11 +28,11 @@ type events struct {
 }
 
 // stream opens the live stream after a position, for a person when as is not empty. It ends with the test.
-func (l *ledger) stream(t *testing.T, as string, after int64) *events {
+func (l *ledger) stream(t *testing.T, as string, after int64, filter ...string) *events {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/v1/events/stream", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/v1/events/stream?"+strings.Join(filter, "&"), nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+operatorKey)
 	r.Header.Set("Last-Event-ID", strconv.FormatInt(after, 10))

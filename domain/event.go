@@ -74,6 +74,12 @@ func NewCatalog() *Catalog {
 	return c
 }
 
+// Knows tells whether a wire name is one of the list's.
+func (c *Catalog) Knows(name string) bool {
+	_, ok := c.types[name]
+	return ok
+}
+
 // Decode reads an event's data. An unknown type is an error: nothing is skipped.
 func (c *Catalog) Decode(name string, data []byte) (Event, error) {
 	t, ok := c.types[name]

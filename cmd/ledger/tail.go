@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,10 @@ const (
 
 // tailCommand follows the events.
 type tailCommand struct {
-	After int64 `placeholder:"N" help:"Begin after this position; without it, at the log's beginning."`
+	After  int64    `placeholder:"N" help:"Begin after this position; without it, at the log's beginning."`
+	Stream string   `placeholder:"STREAM" help:"Only events of this stream, such as task-ID."`
+	Type   []string `placeholder:"TYPE" help:"Only events of these types, such as collaboration.AccessGranted.v1."`
+	Party  string   `placeholder:"ACCOUNT" help:"Only events to which this account is a party."`
 	connection
 }
 
@@ -37,7 +41,8 @@ func (tailCommand) Help() string {
 Examples:
 
   ledger tail
-  ledger tail --after 100 --json | jq .type`
+  ledger tail --after 100 --json | jq .type
+  ledger tail --type task.TaskRaised.v1,task.TaskCompleted.v1`
 }
 
 // Run follows them until it is interrupted.
@@ -72,6 +77,17 @@ func (c tailCommand) Run(ctx context.Context, std *streams) error {
 	}
 }
 
+// filter is which events are asked for.
+func (c tailCommand) filter() url.Values {
+	filter := url.Values{}
+	for name, value := range map[string]string{"stream": c.Stream, "type": strings.Join(c.Type, ","), "party": c.Party} {
+		if value != "" {
+			filter.Set(name, value)
+		}
+	}
+	return filter
+}
+
 // printError says that standard output takes no more.
 type printError struct{ error }
 
@@ -79,7 +95,7 @@ type printError struct{ error }
 func (c tailCommand) follow(ctx context.Context, key string, after *int64, std *streams) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/v1/events/stream", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/v1/events/stream?"+c.filter().Encode(), nil)
 	if err != nil {
 		return err
 	}

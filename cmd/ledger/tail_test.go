@@ -42,6 +42,15 @@ func streamRecord(position int) string {
 	return fmt.Sprintf(`{"type":"collaboration.AccessGranted.v1","subject":"collaboration-1","time":"2026-03-02T09:30:00Z","sequence":"%d","actor":"service:operator","onbehalfof":"user:1/2"}`, position)
 }
 
+func TestTailRefusesAFilterThatNothingMeets(t *testing.T) {
+	s := serveHere(t)
+	for _, filter := range [][]string{{"--type", "task.TaskImagined.v1"}, {"--stream", "task"}, {"--party", "me"}} {
+		code, _, stderr := runLedger(t, nil, append([]string{"tail", "--url", s.url, "--key-from", s.data}, filter...)...)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, stderr, strings.TrimPrefix(filter[0], "--")+": must be")
+	}
+}
+
 func TestTailFollowsALedger(t *testing.T) {
 	s := serveHere(t)
 	connect := []string{"--url", s.url, "--key-from", s.data}
@@ -53,7 +62,7 @@ func TestTailFollowsALedger(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, errOut, ended := &syncBuffer{}, &syncBuffer{}, make(chan int, 1)
 	go func() {
-		ended <- run(ctx, append([]string{"tail", "--json"}, connect...), strings.NewReader(""), out, errOut)
+		ended <- run(ctx, append([]string{"tail", "--json", "--type", "account.AccountClosed.v1,account.AccountRegistered.v1"}, connect...), strings.NewReader(""), out, errOut)
 	}()
 	require.Eventually(t, func() bool { return strings.Count(out.String(), "\n") == 1 }, readyWait, pollEvery)
 	register("Café Ártico")
