@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ import (
 const (
 	MaxAttempts  = 64                   // decisions on one command, each after a race lost; then the answer is a conflict
 	MaxRetryWait = 5 * time.Millisecond // between two of them; the actual wait is random below it
+	usualStreams = 4                    // that a decision about a pair reads; others may read more
 )
 
 // Request is one command as an edge hands it over.
@@ -96,7 +98,10 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 
 // attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
 func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, guess bool) (answer Answer, again bool, err error) {
-	d := &Decision{Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess}
+	d := &Decision{
+		Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess,
+		expect: make([]eventstore.StreamVersion, 0, usualStreams), loaded: make([]cachedState, 0, usualStreams),
+	}
 	if err := command.Decide(d); err != nil {
 		return x.rejected(ctx, r, spec, command, hash, d, err)
 	}
@@ -211,7 +216,7 @@ func bodyHash(r Request, command Command) ([32]byte, error) {
 		return [32]byte{}, fmt.Errorf("encode %s: %w", r.Name, err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", r.Name, r.Actor)
+	_, _ = io.WriteString(h, r.Name+"\n"+r.Actor.String()+"\n") // a hash takes everything
 	h.Write(canonical)
 	return [32]byte(h.Sum(nil)), nil
 }
