@@ -137,7 +137,7 @@ func begin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) P {
 // what is not in memory does not exist, which saves nearly all commands a read. A wrong guess is a race lost, be it at the append or
 // when a refusal is checked, and the next decision reads.
 func loadOrBegin[S any, P state[S]](d *Decision, kind string, id uuid.UUID) (P, error) {
-	if _, held := d.states.get(eventstore.StreamID{Kind: kind, ID: id}); held || !d.guess {
+	if _, held := d.states.get(eventstore.StreamID{Kind: kind, ID: id}); held || !d.guess || !d.states.mayGuess() {
 		return load[S, P](d, kind, id)
 	}
 	return begin[S, P](d, kind, id), nil

@@ -121,7 +121,7 @@ func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Co
 		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: r.CorrelationID, CausationID: r.CausationID, TraceParent: r.TraceParent,
 	})
 	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
-		x.States.drop(conflict.Stream)
+		x.States.lost(conflict)
 		return Answer{}, true, err
 	}
 	if err != nil {
@@ -162,8 +162,9 @@ func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command C
 	}
 	for i, expected := range d.expect {
 		if versions[i] != expected.Version {
-			x.States.drop(expected.Stream)
-			err = errors.Join(err, &eventstore.ConflictError{Stream: expected.Stream, Expected: expected.Version, Actual: versions[i]})
+			conflict := &eventstore.ConflictError{Stream: expected.Stream, Expected: expected.Version, Actual: versions[i]}
+			x.States.lost(conflict)
+			err = errors.Join(err, conflict)
 		}
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -16,6 +17,7 @@ import (
 const (
 	MaxCachedStates = 100_000               // streams that are held in memory
 	followRest      = 10 * time.Millisecond // between two pages of the log
+	cautiousLoads   = 1_000                 // that read what they would guess, after a guess was wrong
 )
 
 // state is a state of the domain that can be copied before it is folded on.
@@ -29,6 +31,8 @@ type state[S any] interface {
 type States struct {
 	store   *eventstore.Store
 	catalog *domain.Catalog
+
+	caution atomic.Int64 // cautious loads that are left; below zero there are none
 
 	mu     sync.Mutex
 	cached *simplelru.LRU[eventstore.StreamID, cachedState]
@@ -134,6 +138,18 @@ func (s *States) drop(stream eventstore.StreamID) {
 	defer s.mu.Unlock()
 	s.cached.Remove(stream)
 }
+
+// lost drops a state on which a race was lost. Where a stream was not expected to exist, the next loads guess nothing: a wrong guess
+// makes the store commit a batch twice, and who sends what the ledger has already sends much of it.
+func (s *States) lost(conflict *eventstore.ConflictError) {
+	if conflict.Expected == 0 {
+		s.caution.Store(cautiousLoads)
+	}
+	s.drop(conflict.Stream)
+}
+
+// mayGuess tells whether what is not in memory may be taken not to exist.
+func (s *States) mayGuess() bool { return s.caution.Add(-1) < 0 }
 
 // advance folds committed records onto the cached states of their streams. What it cannot fold it drops, to be read afresh.
 func (s *States) advance(records []eventstore.Record) {

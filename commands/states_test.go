@@ -175,6 +175,19 @@ func TestAdvance(t *testing.T) {
 }
 
 // TestStatesAreBounded: the least used go first.
+// TestWrongGuessEndsGuessing: after a stream was not new that was taken to be, so many loads guess nothing.
+func TestWrongGuessEndsGuessing(t *testing.T) {
+	states := newNode(t).States
+	require.True(t, states.mayGuess())
+	states.lost(&eventstore.ConflictError{Stream: collaboration, Expected: 3, Actual: 4})
+	require.True(t, states.mayGuess(), "that was no guess")
+	states.lost(&eventstore.ConflictError{Stream: collaboration, Actual: 1})
+	for range cautiousLoads {
+		require.False(t, states.mayGuess())
+	}
+	require.True(t, states.mayGuess())
+}
+
 func TestStatesAreBounded(t *testing.T) {
 	states, err := NewStates(nil, domain.NewCatalog())
 	require.NoError(t, err)
