@@ -56,6 +56,7 @@ type Engine struct {
 	catalog *domain.Catalog
 	clock   func() time.Time
 	models  []model // in the order of their names
+	limits  fillLimits
 
 	hurry chan struct{} // holds one: somebody waits for a position
 
@@ -82,7 +83,7 @@ func Open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *d
 }
 
 func open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, models []model) (*Engine, error) {
-	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
+	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, limits: limitsOf(db.Dialect), moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	slices.SortFunc(e.models, func(a, b model) int { return strings.Compare(a.name, b.name) })
 	if err := migrate(ctx, db); err != nil {
 		return nil, err

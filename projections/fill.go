@@ -23,6 +23,22 @@ const (
 	maxIndexing      = 4        // generations that are indexed at the same time
 )
 
+// fillLimits are the limits that matter to what a filling does. Tests make them small.
+type fillLimits struct {
+	page   int // events
+	batch  int // bytes of records that one transaction takes on
+	memory int // bytes of records whose rows are held
+	last   int // events that are folded with the swap, while nobody can follow
+}
+
+func limitsOf(dialect sqldb.Dialect) fillLimits {
+	limits := fillLimits{page: eventstore.MaxPageEvents, batch: maxPostgresBatch, memory: maxFillingMemory, last: eventstore.MaxPageEvents}
+	if dialect == sqldb.SQLite {
+		limits.batch = maxSQLiteBatch
+	}
+	return limits
+}
+
 // decoded is a page of the log, or why it could not be read.
 type decoded struct {
 	facts []Fact
@@ -92,7 +108,7 @@ func (f *filling) run(ctx context.Context, until int64, progress func(position i
 		for _, fact := range page.facts {
 			f.bytes += fact.size
 		}
-		if f.bytes < f.maxBatch() && f.reached < until {
+		if f.bytes < f.e.limits.batch && f.reached < until {
 			continue
 		}
 		if err := f.write(ctx); err != nil {
@@ -101,13 +117,6 @@ func (f *filling) run(ctx context.Context, until int64, progress func(position i
 		progress(f.reached)
 	}
 	return ctx.Err()
-}
-
-func (f *filling) maxBatch() int {
-	if f.e.db.Dialect == sqldb.Postgres {
-		return maxPostgresBatch
-	}
-	return maxSQLiteBatch
 }
 
 // fold folds a page into each generation, all at the same time.
@@ -131,7 +140,7 @@ func (f *filling) write(ctx context.Context) error {
 	group, to := slices.Clone(f.group), f.reached
 	f.writing, f.writes, f.bytes = make(chan error, 1), to, 0
 	go func(writing chan<- error) { writing <- f.e.writeBatch(ctx, group, to, changes) }(f.writing)
-	if f.group[0].memory.bytes < maxFillingMemory {
+	if f.group[0].memory.bytes < f.e.limits.memory {
 		return nil
 	}
 	if err := f.written(); err != nil {
@@ -158,7 +167,7 @@ func (f *filling) written() error {
 // remember gives the generations a memory to begin with, or another one when it has become too large. Unless they are empty, rows will
 // have to be looked up from then on.
 func (f *filling) remember(ctx context.Context) error {
-	remember(f.group)
+	remember(f.group, f.e.limits.memory)
 	if f.group[0].memory.whole {
 		return nil
 	}
@@ -210,7 +219,7 @@ func (e *Engine) readPages(ctx context.Context, from eventstore.Checkpoint, unti
 
 // readPage reads the page after a checkpoint, provided that the log is still the one that the checkpoint belongs to.
 func (e *Engine) readPage(ctx context.Context, from eventstore.Checkpoint, until int64) ([]eventstore.Record, error) {
-	page, err := e.store.ReadAll(ctx, from.Position, int(min(until-from.Position, eventstore.MaxPageEvents)))
+	page, err := e.store.ReadAll(ctx, from.Position, int(min(until-from.Position, int64(e.limits.page))))
 	if err != nil {
 		return nil, err
 	}

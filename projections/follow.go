@@ -216,7 +216,7 @@ func (e *Engine) handle(ctx context.Context, group []follower, page []Fact) erro
 // advance folds a page into a group of generations that stand right before it, in one transaction with their checkpoints.
 func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) error {
 	last := page[len(page)-1].Position
-	remember(group)
+	remember(group, maxLiveMemory)
 	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
 		if err := e.claimLazily(ctx, tx, group, last); err != nil {
 			return err

@@ -75,6 +75,9 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 		for range s.pages {
 			foldPage(t, engine, s.pageEvents)
 		}
+		if s.restart || s.rebuild {
+			engine.limits = tightLimits()
+		}
 		if s.rebuild {
 			name := engine.models[s.choice%len(engine.models)].name
 			require.NoError(t, engine.Rebuild(t.Context(), name, nil))
@@ -83,8 +86,11 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	for foldPage(t, engine, 7) {
 	}
 	incremental := allRows(t, engine)
-	require.NoError(t, engine.Rebuild(t.Context(), "", nil))
-	require.Equal(t, incremental, allRows(t, engine))
+	for _, limits := range []fillLimits{tightLimits(), limitsOf(l.db.Dialect)} {
+		engine.limits = limits
+		require.NoError(t, engine.Rebuild(t.Context(), "", nil))
+		require.Equal(t, incremental, allRows(t, engine))
+	}
 	c.compareInbox(engine)
 	c.compareDirectory(engine)
 	c.compareAccess(engine)

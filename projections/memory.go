@@ -2,10 +2,10 @@ package projections
 
 import "context"
 
-// Limits of what is held in memory, in bytes of the records that it was folded from. The rows of all models take about as much.
+// Limits of what is held in memory, in bytes of the records that it was folded from: the rows take about a third of that.
 const (
-	maxLiveMemory    = 8 << 20  // of the live generations
-	maxFillingMemory = 64 << 20 // of generations that are being filled
+	maxLiveMemory    = 16 << 20  // of the live generations
+	maxFillingMemory = 256 << 20 // of generations that are being filled
 )
 
 // memory holds rows of one generation from page to page, so that they need not be read again. It is right as long as nobody else
@@ -29,13 +29,9 @@ func newMemory(position int64) *memory {
 	return &memory{tables: map[string]keptRows{}, whole: position == 0}
 }
 
-// remember makes sure that the generations of a group have a memory that is not too large to take more.
-func remember(group []follower) {
+// remember makes sure that the generations of a group have a memory that is not too large to take more, in bytes of records.
+func remember(group []follower, limit int) {
 	for i := range group {
-		limit := maxLiveMemory
-		if group[i].state == rebuilding {
-			limit = maxFillingMemory
-		}
 		if group[i].memory == nil || group[i].memory.bytes > limit {
 			group[i].memory = newMemory(group[i].position)
 		}

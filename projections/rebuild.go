@@ -158,7 +158,7 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 		return err == nil, err
 	}
 	group, until := lowest(building)
-	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= eventstore.MaxPageEvents {
+	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= int64(e.limits.last) {
 		if err := e.addIndexes(ctx, group, table.addIndexes); err != nil {
 			return false, err
 		}
@@ -254,7 +254,7 @@ func meetingPoint(all []checkpoint, head eventstore.Head) int64 {
 // the places of the old.
 func (e *Engine) swap(ctx context.Context, group []follower) error {
 	var reached int64
-	remember(group)
+	remember(group, e.limits.memory)
 	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
 		// Whoever follows moves the checkpoints by updates, and so waits here.
 		if _, err := tx.ExecContext(ctx, "UPDATE read_model_checkpoints SET state = state WHERE state IN ('live', 'stopped')"); err != nil {
@@ -274,7 +274,7 @@ func (e *Engine) swap(ctx context.Context, group []follower) error {
 		if err != nil {
 			return err
 		}
-		if !ours || reached < from || reached-from > eventstore.MaxPageEvents {
+		if !ours || reached < from || reached-from > int64(e.limits.last) {
 			return errMoved
 		}
 		if reached > from {

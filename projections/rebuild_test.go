@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,19 @@ func generations(t *testing.T, engine *Engine) map[string]state {
 		states[c.id()] = c.state
 	}
 	return states
+}
+
+// tightLimits let a filling of a short log do all that one of a long log does.
+func tightLimits() fillLimits { return fillLimits{page: 5, batch: 8_000, memory: 20_000, last: 2} }
+
+// positionOf is where a generation stands.
+func positionOf(t *testing.T, engine *Engine, id string) int64 {
+	t.Helper()
+	all, err := readCheckpoints(t.Context(), engine.db.Read)
+	require.NoError(t, err)
+	i := slices.IndexFunc(all, func(c checkpoint) bool { return c.id() == id })
+	require.GreaterOrEqual(t, i, 0)
+	return all[i].position
 }
 
 func TestARebuildPutsANewGenerationInThePlaceOfTheOld(t *testing.T) {
@@ -63,6 +77,7 @@ func TestRebuildsDisturbNeitherFollowersNorQueries(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		models := func() []model { return []model{tallyModel("first", 1, nil), tallyModel("second", 1, nil)} }
 		here, there := l.open(models()...), l.open(models()...)
+		here.limits, there.limits = tightLimits(), tightLimits()
 		l.run(here)
 		l.run(there)
 
@@ -121,6 +136,68 @@ func TestAnInterruptedRebuildIsContinued(t *testing.T) {
 		require.NoError(t, again.Rebuild(t.Context(), "tally", nil))
 		require.Equal(t, map[string]state{"tally_g2": live}, generations(t, again))
 		require.Equal(t, 2, counted(t, again, "tally"), "the event that was folded before counts once")
+	})
+}
+
+func TestARebuildThatIsStoppedGoesOnFromWhatItHasWritten(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		const accounts = 40
+		for i := range accounts {
+			l.business(fmt.Sprintf("Client %d", i))
+		}
+		engine := l.open(tallyModel("tally", 1, nil))
+		stop := l.run(engine)
+		l.await(engine)
+		stop()
+
+		engine.limits = tightLimits()
+		ctx, cancel := context.WithCancel(t.Context())
+		err := engine.Rebuild(ctx, "tally", func(done, _ int64) {
+			if done > accounts/2 {
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		written := positionOf(t, engine, "tally_g2")
+		require.Positive(t, written)
+		require.Less(t, written, int64(accounts))
+
+		again := l.open(tallyModel("tally", 1, func(f Fact) error {
+			if f.Position <= written {
+				return errors.New("this event is counted already")
+			}
+			return nil
+		}))
+		again.limits = tightLimits()
+		require.NoError(t, again.Rebuild(t.Context(), "tally", nil))
+		require.Equal(t, map[string]state{"tally_g2": live}, generations(t, again))
+		require.Equal(t, accounts, counted(t, again, "tally"))
+	})
+}
+
+func TestARebuildNamesTheEventThatItCannotFold(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		const accounts, bad = 30, 17
+		broken := false
+		engine := l.open(tallyModel("tally", 1, func(f Fact) error {
+			if broken && f.Position == bad {
+				return errors.New("this fold is broken")
+			}
+			return nil
+		}), tallyModel("other", 1, nil))
+		for i := range accounts {
+			l.business(fmt.Sprintf("Client %d", i))
+		}
+		stop := l.run(engine)
+		l.await(engine)
+		stop()
+		broken = true
+		for _, limits := range []fillLimits{tightLimits(), limitsOf(l.db.Dialect)} {
+			engine.limits = limits
+			require.ErrorContains(t, engine.Rebuild(t.Context(), "", nil), fmt.Sprintf("read model tally cannot fold position %d: this fold is broken", bad))
+			require.Equal(t, accounts, counted(t, engine, "tally"), "the live generation stays")
+			require.Equal(t, accounts, counted(t, engine, "other"))
+		}
 	})
 }
 
