@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -70,6 +71,11 @@ func (c checkCommand) Run(ctx context.Context, std *streams) error {
 // check makes the report.
 func (c checkCommand) check(ctx context.Context, std *streams) (report checked, err error) {
 	options := audit.Options{}
+	if c.Policy != "" {
+		if options.Policy, err = readPolicy(c.Policy); err != nil {
+			return checked{}, usageError{err}
+		}
+	}
 	db, err := c.openReadOnly(ctx)
 	if err != nil {
 		return checked{}, err
@@ -91,6 +97,23 @@ func (c checkCommand) check(ctx context.Context, std *streams) (report checked, 
 	report.Seconds = time.Since(began).Seconds()
 	report.EventsPerSecond = float64(report.Events) / report.Seconds
 	return report, nil
+}
+
+// readPolicy reads the rules in a file.
+func readPolicy(path string) (*audit.Policy, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(file, audit.MaxPolicyBytes+1))
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	policy, err := audit.ParsePolicy(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return policy, nil
 }
 
 // openReadOnly opens the database of a ledger for reading alone; others may serve it.
