@@ -117,6 +117,35 @@ func TestCheckTellsWhichRulesAreBroken(t *testing.T) {
 	}
 }
 
+func TestCheckTriesAPolicy(t *testing.T) {
+	folder := t.TempDir()
+	server := startServer(t, "--data", folder)
+	collaborating(t, server.Client())
+	docs := filepath.Join("..", "..", "docs", "policies")
+
+	code, stdout, stderr := runLedger(t, nil, "check", "--data", folder, "--policy", filepath.Join(docs, "no-long-grants.json"))
+	require.Equal(t, exitFailed, code, stderr)
+	require.Regexp(t, `(?m)^POLICY +POSITION +EVENT +STREAM +TIME +WHAT IS WRONG$`, stdout)
+	require.Regexp(t, `(?m)^no-long-grants \(policy\) +\d+ +collaboration\.AccessGranted\.v1 `, stdout)
+	require.Regexp(t, `(?m)^no rule is broken, and the policy would have refused 1 events: `, stdout)
+
+	code, stdout, _ = runLedger(t, nil, "check", "--data", folder, "--policy", filepath.Join(docs, "no-administrators.json"))
+	require.Equal(t, exitOK, code)
+	require.Regexp(t, `^no rule is broken, and the policy would have refused 0 events: `, stdout)
+
+	wrong := filepath.Join(folder, "wrong.json")
+	require.NoError(t, os.WriteFile(wrong, []byte(`{"rules":[{"name":"r","on":"AccessGranted","require":[{"field":"until","present":true}]}]}`), secretMode))
+	for path, want := range map[string]string{
+		wrong:                              `rule "r": require 1: AccessGranted has no field "until"`,
+		filepath.Join(folder, "none.json"): "no such file",
+	} {
+		code, stdout, stderr = runLedger(t, nil, "check", "--data", folder, "--policy", path)
+		require.Equal(t, exitUsage, code)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, want)
+	}
+}
+
 func TestACheckThatCannotBeMadeHasAnExitCodeOfItsOwn(t *testing.T) {
 	empty := t.TempDir()
 	code, stdout, stderr := runLedger(t, nil, "check", "--data", empty)
