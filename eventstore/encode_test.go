@@ -117,11 +117,11 @@ func TestBytesThatAreNoRecordAreRefused(t *testing.T) {
 	commandEnds := len(whole) - len(`","data":{}}`)
 	for cut := range commandEnds {
 		_, err := ParseRecord(whole[:cut])
-		require.ErrorContains(t, err, "not a record", "%s", whole[:cut])
+		require.ErrorIs(t, err, ErrNoRecord, "%s", whole[:cut])
 	}
 	for _, record := range []string{"", "{}", `{"type":"a"}`} {
 		_, err := ParseRecord([]byte(record))
-		require.ErrorContains(t, err, "not a record")
+		require.ErrorIs(t, err, ErrNoRecord)
 		_, err = Record{Bytes: []byte(record), Position: 7}.Data()
 		require.ErrorContains(t, err, "position 7")
 	}

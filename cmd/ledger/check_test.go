@@ -156,12 +156,12 @@ func TestACheckThatCannotBeMadeHasAnExitCodeOfItsOwn(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(empty, databaseFile), nil, secretMode))
 	code, _, stderr = runLedger(t, nil, "check", "--data", empty)
 	require.Equal(t, exitUnchecked, code, "an empty database")
-	require.Contains(t, stderr, "readonly")
+	require.Contains(t, stderr, "the database has no such schema")
 
 	dsn := sqldbtest.PostgresDSN(t)
 	code, _, stderr = runLedger(t, nil, "check", "--postgres", dsn)
 	require.Equal(t, exitUnchecked, code, "an empty database")
-	require.Contains(t, stderr, "read-only")
+	require.Contains(t, stderr, "the database has no such schema")
 }
 
 func TestACheckChangesNothing(t *testing.T) {

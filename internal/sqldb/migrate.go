@@ -40,12 +40,12 @@ func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) err
 		return fmt.Errorf("migrate %s: %w", versionTable, err)
 	}
 
-	current, err := provider.GetDBVersion(ctx)
+	sources := provider.ListSources()
+	newest := sources[len(sources)-1].Version
+	current, err := db.schemaVersion(ctx, versionTable, provider)
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", versionTable, err)
 	}
-	sources := provider.ListSources()
-	newest := sources[len(sources)-1].Version
 	if current > newest {
 		return fmt.Errorf("migrate %s: the database has schema version %d, newer than this binary's %d; install a newer ledger",
 			versionTable, current, newest)
@@ -61,4 +61,16 @@ func (db *DB) Migrate(ctx context.Context, versionTable string, files fs.FS) err
 		return fmt.Errorf("migrate %s: %w", versionTable, err)
 	}
 	return nil
+}
+
+// schemaVersion is that of the last migration that the database has had. goose would begin the table where there is none.
+func (db *DB) schemaVersion(ctx context.Context, versionTable string, provider *goose.Provider) (version int64, err error) {
+	if !db.ReadOnly {
+		return provider.GetDBVersion(ctx)
+	}
+	err = db.Read.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versionTable).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("the database has no such schema, or one that cannot be read: %w", err)
+	}
+	return version, nil
 }
