@@ -80,6 +80,9 @@ func orderScenarios() []scenario {
 		{"not in the grant, completed", history(active, salesGrant, payslips, done), by(firmOwner, complete), refuses("section_not_granted", "granted")},
 		{"a client's user who may not, completed", history(shop, payslips, done), by(shopHR, complete), forbids("role_not_sufficient")},
 
+		{"a closed account, an account manager without assignment", history(active, firmClosed), by(firmSpare, open), forbids("not_assigned")},
+		{"a closed account, a client's user who may not", history(shop, payslips, shopClosed), by(shopHR, complete), forbids("role_not_sufficient")},
+
 		{"blocked, no standing", history(enquiry, block, notInStanding), by(shopOwner, RequestCollaboration{theirs, "m"}), refuses("client_blocked", "blocked")},
 		{"pending, no standing", history(pending, notInStanding), by(shopOwner, RequestCollaboration{theirs, "m"}), refuses("already_pending", "pending")},
 		{"not pending, no standing", history(ended, notInStanding), by(firmOwner, AcceptCollaboration{theirs}), refuses("not_pending", "ended")},

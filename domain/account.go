@@ -333,7 +333,8 @@ func (a *Account) mustBeOpen() error {
 	return nil
 }
 
-// Authorize lets only members with one of the roles through; without roles, every member. Once the account is closed, nobody.
+// Authorize lets only members with one of the roles through; without roles, every member. Once the account is closed, nobody: the
+// member comes with that refusal, so that whatever else there is to say of who asks can be said before it.
 func (a *Account) Authorize(actor Actor, roles ...Role) (Member, error) {
 	if actor.Kind != ActorUser {
 		return Member{}, Forbid("member_required", "only a member of the account may do this, not %s", actor.Kind)

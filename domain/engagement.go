@@ -50,13 +50,10 @@ func (g Engagement) either(actor Actor) (Side, error) {
 // works authorizes the people of the consultancy who work for this client: owner, administrators and its account managers.
 func (g Engagement) works(actor Actor) error {
 	member, err := g.Consultancy.Authorize(actor, RoleOwner, RoleAdministrator, RoleAccountManager)
-	if err != nil {
-		return err
-	}
 	if member.Role == RoleAccountManager && !g.Collaboration.Managers[actor.UserID] {
 		return Forbid("not_assigned", "the account manager is not assigned to this client")
 	}
-	return nil
+	return err
 }
 
 // mustBeActive refuses what only an active collaboration allows.

@@ -142,13 +142,13 @@ func (t *Task) Reopen(actor Actor, client *Account) (Event, error) {
 // mayEdit lets members through whose role gives edit on the section.
 func (a *Account) mayEdit(actor Actor, section Section) error {
 	member, err := a.Authorize(actor)
-	if err != nil {
+	if member.Role == "" {
 		return err
 	}
 	if permissions, _, _ := a.RoleOf(member.Role); !permissions.Includes(section, Edit) {
 		return Forbid("role_not_sufficient", "role %s may not edit %s", member.Role, section)
 	}
-	return nil
+	return err
 }
 
 func (t *Task) mustBePending() error {

@@ -1,0 +1,316 @@
+package journeys
+
+import (
+	"crypto/ed25519"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/collabledger/collabledger/commands"
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/eventstore/sqlite"
+	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
+)
+
+// How many journeys are made, where -rapid.checks does not say.
+const (
+	journeysUsually = "500"
+	journeysLong    = "10000" // with LEDGER_TEST_LONG=1, as of scripts/test --long
+)
+
+// TestMain sets how many journeys are made: rapid knows one number for the whole package.
+func TestMain(m *testing.M) {
+	count := journeysUsually
+	if os.Getenv("LEDGER_TEST_LONG") == "1" {
+		count = journeysLong
+	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		if err := flag.Set("rapid.checks", count); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
+
+// TestJourneys lets random people ask for random things, right and wrong, while the clock goes on and sometimes back. After every
+// step the ledger must have done what an independent model of the rules expects, and every invariant must hold. A failure is shrunk
+// to the shortest journey that shows it.
+func TestJourneys(t *testing.T) {
+	l := newLedger(t)
+	rapid.Check(t, func(r *rapid.T) {
+		if l.latest.Year() >= lastYear {
+			l = newLedger(t)
+		}
+		j := newJourney(r, l)
+		j.prepare(rapid.SampledFrom([]int{0, 3, 2, 3, 1, 3, 3, 3}).Draw(r, "prepared"))
+		r.Repeat(map[string]func(*rapid.T){
+			"":     func(r *rapid.T) { j.requireAsModelled(r) },
+			"turn": func(r *rapid.T) { j.turns().Draw(r, "turn").do() },
+		})
+	})
+}
+
+// lastYear is when a ledger is left to itself: the journeys that share it follow one another in time, and commands name no time
+// after commands.LatestYear.
+const lastYear = commands.LatestYear - 20
+
+// ledger is a node with a log of its own, which many journeys share: each has accounts of its own, and begins when the last has ended.
+type ledger struct {
+	*commands.Executor
+	clock  *atomic.Int64 // µs
+	latest time.Time     // that the clock has ever said
+	next   []uuid.UUID   // ids that it is to make before any others
+}
+
+func newLedger(t *testing.T) *ledger {
+	t.Helper()
+	l := &ledger{clock: &atomic.Int64{}}
+	l.setClock(time.Date(2027, 12, 30, 9, 0, 0, 0, time.UTC))
+	db := sqldbtest.SQLite(t)
+	_, err := db.Write.ExecContext(t.Context(), "PRAGMA synchronous = OFF") // no journey pulls the plug, and waiting for the disk takes half the time
+	require.NoError(t, err)
+	backend, err := sqlite.New(t.Context(), db)
+	require.NoError(t, err)
+	store, err := eventstore.Open(t.Context(), backend, eventstore.Options{Clock: l.now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	states, err := commands.NewStates(store, domain.NewCatalog())
+	require.NoError(t, err)
+	tokens, err := commands.NewTokenSigner(ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes, test")), "https://ledger.example")
+	require.NoError(t, err)
+	l.Executor = &commands.Executor{Store: store, States: states, Registry: commands.NewRegistry(), Tokens: tokens, Clock: l.now, NewID: l.newID}
+	return l
+}
+
+func (l *ledger) now() time.Time { return time.UnixMicro(l.clock.Load()).UTC() }
+
+func (l *ledger) setClock(at time.Time) {
+	l.clock.Store(at.UnixMicro())
+	if at.After(l.latest) {
+		l.latest = at
+	}
+}
+
+func (l *ledger) newID() uuid.UUID {
+	if len(l.next) == 0 {
+		return uuid.New()
+	}
+	id := l.next[0]
+	l.next = l.next[1:]
+	return id
+}
+
+// journey is one story, and what has become known in it, in the order in which it did.
+type journey struct {
+	*world
+	ledger *ledger
+	t      *rapid.T
+	start  time.Time
+	lines  []string
+	names  map[string]string // by id
+
+	firms, shops []uuid.UUID
+	people       map[uuid.UUID][]uuid.UUID // who ever belonged to an account
+	custom       map[uuid.UUID][]domain.Role
+	invited      []invited
+	opened       []uuid.UUID
+	done         []done
+	dana         uuid.UUID // one person whom several accounts may invite
+}
+
+type invited struct{ account, id uuid.UUID }
+
+// done is a step that was accepted, with its answer.
+type done struct {
+	line    string
+	request commands.Request
+	answer  commands.Answer
+}
+
+func newJourney(t *rapid.T, l *ledger) *journey {
+	start := l.latest.Truncate(24 * time.Hour).Add(33 * time.Hour) // at nine the next day
+	l.setClock(start)
+	j := &journey{
+		world: newWorld(start, start), ledger: l, t: t, start: start,
+		names: map[string]string{nowhere.String(): "nobody"}, people: map[uuid.UUID][]uuid.UUID{}, custom: map[uuid.UUID][]domain.Role{}, dana: uuid.New(),
+	}
+	j.names[j.dana.String()] = "dana"
+	return j
+}
+
+// prepare plays the beginning of a story, so that journeys meet all of it: two or three accounts on each side, then a consultancy
+// that is listed, that collaborates with a client, and that has access with an account manager in charge.
+func (j *journey) prepare(stage int) {
+	count := rapid.IntRange(2, 3)
+	for _, name := range []string{"acme", "bold", "cork"}[:count.Draw(j.t, "consultancies")] {
+		j.do(billing, commands.RegisterAccount{Type: domain.Consultancy, AccountDetails: details, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}})
+	}
+	for _, name := range []string{"dune", "elba", "fern"}[:count.Draw(j.t, "clients")] {
+		j.do(billing, commands.RegisterAccount{Type: domain.Business, AccountDetails: details, Plan: domain.PlanPremium, Owner: commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}})
+	}
+	firm, shop := j.firms[0], j.shops[0]
+	pair := commands.PairFields{ConsultancyID: firm, ClientID: shop}
+	acme, dune := domain.User(firm, j.people[firm][0]), domain.User(shop, j.people[shop][0])
+	if stage >= 1 {
+		j.do(acme, commands.ApplyForPartnership{ConsultancyID: firm})
+		j.do(maria, commands.AcceptPartnership{ConsultancyID: firm})
+		j.do(acme, commands.SubmitProfile{ConsultancyID: firm, Profile: profile})
+		j.do(maria, commands.ApproveProfile{ConsultancyID: firm, Revision: 1})
+	}
+	if stage >= 2 {
+		j.do(dune, commands.RequestCollaboration{PairFields: pair, Message: "Please keep our books."})
+		j.do(acme, commands.AcceptCollaboration{PairFields: pair})
+	}
+	if stage >= 3 {
+		j.do(acme, commands.InviteMember{AccountID: firm, NewPerson: commands.NewPerson{Name: "dana", Email: "dana@example.com"}, Role: domain.RoleAccountManager})
+		j.do(domain.User(firm, j.dana), commands.AcceptInvitation{AccountID: firm, InvitationID: j.invited[0].id})
+		j.do(acme, commands.AssignAccountManagers{PairFields: pair, UserIDs: []uuid.UUID{j.dana}})
+		j.do(dune, commands.GrantAccess{PairFields: pair, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance}})
+		j.do(domain.User(firm, j.dana), commands.OpenClientAccount{PairFields: pair})
+		j.do(billing, commands.RaiseTask{ClientID: shop, Section: domain.Sales, Title: "Categorise", ExternalRef: "erp-1", GoTo: "https://app.example/1"})
+	}
+}
+
+// do asks the ledger, and holds it to what the model expects.
+func (j *journey) do(actor domain.Actor, command commands.Command) {
+	j.t.Helper()
+	line, expected := j.tell(actor, command), j.expects(actor, command)
+	j.ledger.next = j.idsFor(command)
+	name := fmt.Sprintf("%T", command)
+	request := commands.Request{ID: uuid.New(), Name: name[strings.LastIndex(name, ".")+1:], Body: encode(command), Actor: actor}
+	before := j.granted()
+	answer, err := j.ledger.Execute(j.t.Context(), request)
+	j.ledger.next = nil
+	j.lines = append(j.lines, line+" -> "+first(codeOf(err), "accepted"))
+	j.require(codeOf(err) == expected.code, "the model expects this to be %s", first(expected.code, "accepted"))
+	if err != nil {
+		return
+	}
+	j.done = append(j.done, done{line, request, answer})
+	streams := []string{}
+	for _, event := range answer.Events {
+		streams = append(streams, event.Stream)
+	}
+	j.recorded(streams...)
+	expected.then(answer.Result)
+	j.learn(command, answer.Result)
+	j.requireOnlyTheClientWidens(actor, before)
+	j.requireActsForOneAccount(actor, streams)
+}
+
+// repeat asks for what was accepted before once more, and then for something else under the same id (invariant 7).
+func (j *journey) repeat(d done) {
+	j.lines = append(j.lines, j.at(j.clock)+" once more: "+d.line)
+	head, err := j.ledger.Store.Head(j.t.Context())
+	require.NoError(j.t, err)
+	answer, err := j.ledger.Execute(j.t.Context(), d.request)
+	j.require(err == nil && answer.Repeated, "a command retried gets the first answer again, not %q", codeOf(err))
+	answer.Repeated = false
+	require.Equal(j.t, d.answer, answer)
+
+	other := commands.Request{ID: d.request.ID, Name: "CloseAccount", Body: encode(commands.CloseAccount{AccountID: nowhere}), Actor: d.request.Actor}
+	_, err = j.ledger.Execute(j.t.Context(), other)
+	j.require(domain.HasCode(err, "idempotency_key_reused"), "a command id is used once: %q", codeOf(err))
+	after, err := j.ledger.Store.Head(j.t.Context())
+	require.NoError(j.t, err)
+	j.require(head == after, "neither leaves anything behind")
+}
+
+// require tells the whole journey when something is not as it must be.
+func (j *journey) require(holds bool, format string, args ...any) {
+	j.t.Helper()
+	if !holds {
+		j.t.Fatalf("%s, after:\n%s", fmt.Sprintf(format, args...), strings.Join(j.lines, "\n"))
+	}
+}
+
+// idsFor are the ids that a command is to create things under, where that matters: Dana is the same person wherever she is invited.
+func (j *journey) idsFor(command commands.Command) []uuid.UUID {
+	if c, ok := command.(commands.InviteMember); ok && c.Name == "dana" {
+		return []uuid.UUID{uuid.New(), j.dana}
+	}
+	return nil
+}
+
+// learn notes what a step has created, and gives it a name.
+func (j *journey) learn(command commands.Command, created any) {
+	switch r := created.(type) {
+	case commands.AccountResult:
+		c := command.(commands.RegisterAccount)
+		if c.Type == domain.Consultancy {
+			j.firms = append(j.firms, r.AccountID)
+		} else {
+			j.shops = append(j.shops, r.AccountID)
+		}
+		_, name, ok := strings.Cut(c.Owner.Name, " of ")
+		if !ok {
+			name = fmt.Sprintf("late%d", len(j.firms)+len(j.shops))
+		}
+		j.names[r.AccountID.String()] = name
+		j.belongs(r.AccountID, r.OwnerUserID, c.Owner.Name)
+	case commands.InvitationResult:
+		c := command.(commands.InviteMember)
+		j.invited = append(j.invited, invited{c.AccountID, r.InvitationID})
+		j.names[r.InvitationID.String()] = fmt.Sprintf("invitation%d", len(j.invited))
+		j.belongs(c.AccountID, r.UserID, c.Name)
+	case commands.RoleResult:
+		c := command.(commands.CreateRole)
+		j.custom[c.AccountID] = append(j.custom[c.AccountID], r.RoleID)
+		j.names[string(r.RoleID)] = fmt.Sprintf("own%d", len(j.custom[c.AccountID]))
+	case commands.SessionResult:
+		j.opened = append(j.opened, r.SessionID)
+		j.names[r.SessionID.String()] = fmt.Sprintf("session%d", len(j.opened))
+	case commands.TaskResult:
+		c := command.(commands.RaiseTask)
+		j.names[r.TaskID.String()] = j.names[c.ClientID.String()] + "/" + c.ExternalRef
+	}
+}
+
+// belongs notes that somebody belongs to an account, or is to.
+func (j *journey) belongs(account, user uuid.UUID, name string) {
+	if !slices.Contains(j.people[account], user) {
+		j.people[account] = append(j.people[account], user)
+	}
+	if j.names[user.String()] == "" {
+		j.names[user.String()] = fmt.Sprintf("%s%d", strings.Fields(name)[0], len(j.people[account]))
+	}
+}
+
+// who names an actor.
+func (j *journey) who(actor domain.Actor) string {
+	if actor.Kind == domain.ActorUser {
+		return j.named(actor.AccountID.String()) + "/" + j.named(actor.UserID.String())
+	}
+	return j.named(actor.Name)
+}
+
+// name is somebody's or something's.
+func (j *journey) name(id uuid.UUID) string { return j.names[id.String()] }
+
+// named puts names in the place of ids.
+func (j *journey) named(text string) string {
+	for id, name := range j.names {
+		text = strings.ReplaceAll(text, id, name)
+	}
+	return text
+}
+
+// at tells a moment from the journey's first day on.
+func (j *journey) at(moment time.Time) string {
+	midnight := j.start.Truncate(24 * time.Hour)
+	days := moment.Sub(midnight) / (24 * time.Hour)
+	return fmt.Sprintf("day %d %s", int(days)+1, strings.TrimSuffix(moment.Format("15:04:05.999999"), ":00"))
+}
