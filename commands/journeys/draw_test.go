@@ -531,24 +531,41 @@ func encode(command commands.Command) []byte {
 	return body
 }
 
+// told are the fields of commands that a line tells, with the words for them, in their order.
+var told = [][2]string{
+	{"type", "type"}, {"accountId", "of"}, {"consultancyId", "firm"}, {"clientId", "client"}, {"userId", "user"}, {"userIds", "users"}, {"roleId", "role"}, {"suggestedRole", "role"},
+	{"invitationId", "invitation"}, {"sessionId", "session"}, {"taskId", "task"}, {"externalRef", "ref"}, {"section", "section"}, {"title", "title"}, {"dueAt", "due"},
+	{"sections", "sections"}, {"name", "name"}, {"role", "role"}, {"permissions", "may"}, {"plan", "plan"}, {"status", "status"}, {"firmKind", "kind"}, {"tradeName", "tradeName"},
+	{"revision", "revision"}, {"reason", "reason"}, {"expiresAt", "until"},
+}
+
 // tell says in one line who asks for what: names instead of ids, and times from the clock.
 func (j *journey) tell(actor domain.Actor, command commands.Command) string {
 	fields := map[string]any{}
 	if err := json.Unmarshal(encode(command), &fields); err != nil {
 		panic(err)
 	}
-	var words []string
-	for _, name := range []string{"type", "plan", "status", "firmKind", "accountId", "consultancyId", "clientId", "userId", "userIds", "email", "role", "roleId", "suggestedRole",
-		"invitationId", "sessionId", "taskId", "externalRef", "section", "title", "sections", "permissions", "reason", "revision", "name", "expiresAt", "tradeName"} {
-		value, ok := fields[name]
+	name := fmt.Sprintf("%T", command)
+	words := []string{j.at(j.clock), j.who(actor), name[strings.LastIndex(name, ".")+1:]}
+	for _, field := range told {
+		value, ok := fields[field[0]]
 		if !ok {
 			continue
 		}
-		if at, err := time.Parse(time.RFC3339, fmt.Sprint(value)); err == nil {
-			value = fmt.Sprintf("%+v", at.Sub(j.clock))
+		text := fmt.Sprint(value)
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			text = after(at.Sub(j.clock))
 		}
-		words = append(words, name+"="+j.named(fmt.Sprint(value)))
+		words = append(words, field[1]+"="+j.named(text))
 	}
-	name := fmt.Sprintf("%T", command)
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", j.at(j.clock), j.who(actor), name[strings.LastIndex(name, ".")+1:], strings.Join(words, " ")))
+	return strings.Join(words, " ")
+}
+
+// after tells a term in days where it has whole ones, for example +3d.
+func after(term time.Duration) string {
+	const day = 24 * time.Hour
+	if term%day == 0 {
+		return fmt.Sprintf("%+dd", term/day)
+	}
+	return fmt.Sprintf("%+v", term)
 }

@@ -22,23 +22,23 @@ import (
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 )
 
-// How many journeys are made, where -rapid.checks does not say.
+// How many journeys are made and how long they are, where -rapid.checks and -rapid.steps do not say.
 const (
 	journeysUsually = "500"
 	journeysLong    = "10000" // with LEDGER_TEST_LONG=1, as of scripts/test --long
+	turnsUsually    = "20"    // on average, after the beginning
 )
 
 // TestMain sets how many journeys are made: rapid knows one number for the whole package.
 func TestMain(m *testing.M) {
-	count := journeysUsually
+	flags := map[string]string{"rapid.checks": journeysUsually, "rapid.steps": turnsUsually}
 	if os.Getenv("LEDGER_TEST_LONG") == "1" {
-		count = journeysLong
+		flags["rapid.checks"] = journeysLong
 	}
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if !given {
-		if err := flag.Set("rapid.checks", count); err != nil {
+	flag.Visit(func(given *flag.Flag) { delete(flags, given.Name) })
+	for name, value := range flags {
+		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
 	}
@@ -149,39 +149,6 @@ func newJourney(t *rapid.T, l *ledger) *journey {
 	}
 	j.names[j.dana.String()] = "dana"
 	return j
-}
-
-// prepare plays the beginning of a story, so that journeys meet all of it: two or three accounts on each side, then a consultancy
-// that is listed, that collaborates with a client, and that has access with an account manager in charge.
-func (j *journey) prepare(stage int) {
-	count := rapid.IntRange(2, 3)
-	for _, name := range []string{"acme", "bold", "cork"}[:count.Draw(j.t, "consultancies")] {
-		j.do(billing, commands.RegisterAccount{Type: domain.Consultancy, AccountDetails: details, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}})
-	}
-	for _, name := range []string{"dune", "elba", "fern"}[:count.Draw(j.t, "clients")] {
-		j.do(billing, commands.RegisterAccount{Type: domain.Business, AccountDetails: details, Plan: domain.PlanPremium, Owner: commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}})
-	}
-	firm, shop := j.firms[0], j.shops[0]
-	pair := commands.PairFields{ConsultancyID: firm, ClientID: shop}
-	acme, dune := domain.User(firm, j.people[firm][0]), domain.User(shop, j.people[shop][0])
-	if stage >= 1 {
-		j.do(acme, commands.ApplyForPartnership{ConsultancyID: firm})
-		j.do(maria, commands.AcceptPartnership{ConsultancyID: firm})
-		j.do(acme, commands.SubmitProfile{ConsultancyID: firm, Profile: profile})
-		j.do(maria, commands.ApproveProfile{ConsultancyID: firm, Revision: 1})
-	}
-	if stage >= 2 {
-		j.do(dune, commands.RequestCollaboration{PairFields: pair, Message: "Please keep our books."})
-		j.do(acme, commands.AcceptCollaboration{PairFields: pair})
-	}
-	if stage >= 3 {
-		j.do(acme, commands.InviteMember{AccountID: firm, NewPerson: commands.NewPerson{Name: "dana", Email: "dana@example.com"}, Role: domain.RoleAccountManager})
-		j.do(domain.User(firm, j.dana), commands.AcceptInvitation{AccountID: firm, InvitationID: j.invited[0].id})
-		j.do(acme, commands.AssignAccountManagers{PairFields: pair, UserIDs: []uuid.UUID{j.dana}})
-		j.do(dune, commands.GrantAccess{PairFields: pair, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance}})
-		j.do(domain.User(firm, j.dana), commands.OpenClientAccount{PairFields: pair})
-		j.do(billing, commands.RaiseTask{ClientID: shop, Section: domain.Sales, Title: "Categorise", ExternalRef: "erp-1", GoTo: "https://app.example/1"})
-	}
 }
 
 // do asks the ledger, and holds it to what the model expects.
