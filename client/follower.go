@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/cenkalti/backoff/v5"
@@ -43,6 +45,7 @@ func (f *follower) newChain() (message.HandlerFunc, error) {
 	retry := middleware.Retry{
 		MaxRetries: maxHandlerRetries, MaxElapsedTime: f.GiveUpAfter, InitialInterval: firstHandlerRetry, MaxInterval: maxHandlerRetry,
 		Multiplier: 2, RandomizationFactor: 0.5, ResetContextOnRetry: true,
+		Logger: watermill.NewSlogLoggerWithLevelMapping(f.Log, map[slog.Level]slog.Level{slog.LevelError: slog.LevelWarn}),
 	}
 	return poison(f.giveUp(retry.Middleware(f.try(middleware.Recoverer(f.handle))))), nil
 }

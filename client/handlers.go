@@ -21,8 +21,17 @@ type Handler struct {
 // The same event may come more than once. Commands that the handler submits with its context carry on the event's trace and
 // correlation and name the event as their cause. A failure is tried again, unless it is Permanent.
 func On[E domain.Event](handle func(ctx context.Context, event E, meta Meta) error) Handler {
-	var zero E
-	return Handler{eventType: zero.EventType(), handle: func(ctx context.Context, event domain.Event, meta Meta) error {
+	var names []string
+	for _, described := range domain.Events() {
+		if _, ok := described.Example.(E); ok {
+			names = append(names, described.Name)
+		}
+	}
+	var eventType string
+	if len(names) == 1 { // else E is no type of event, which Subscribe refuses
+		eventType = names[0]
+	}
+	return Handler{eventType: eventType, handle: func(ctx context.Context, event domain.Event, meta Meta) error {
 		typed, ok := event.(E)
 		if !ok {
 			return Permanent(fmt.Errorf("%s was decoded as %T", meta.Type, event))

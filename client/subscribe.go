@@ -106,6 +106,9 @@ func (c *Client) newFollower(s Subscription) (*follower, error) {
 	if s.Name == "" || s.Conn == nil || s.Positions == nil || len(s.Handlers) == 0 {
 		return nil, errors.New("client: a subscription needs a Name, a Conn, Positions and Handlers")
 	}
+	if s.GiveUpAfter < 0 {
+		return nil, errors.New("client: GiveUpAfter must not be negative")
+	}
 	if s.GiveUpAfter == 0 {
 		s.GiveUpAfter = DefaultGiveUpAfter
 	}
@@ -113,7 +116,10 @@ func (c *Client) newFollower(s Subscription) (*follower, error) {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &follower{Subscription: s, ledger: c, catalog: domain.NewCatalog(), handlers: map[string]Handler{}}
-	for _, handler := range s.Handlers {
+	for i, handler := range s.Handlers {
+		if handler.eventType == "" {
+			return nil, fmt.Errorf("client: handler %d of the subscription %s is not of one type of event; On takes one of package domain, not a pointer to it", i+1, s.Name)
+		}
 		if _, twice := f.handlers[handler.eventType]; twice {
 			return nil, fmt.Errorf("client: the subscription %s has two handlers of %s", s.Name, handler.eventType)
 		}
@@ -165,7 +171,7 @@ func (f *follower) look(ctx context.Context) (undelivered int64, err error) {
 		return 0, fmt.Errorf("look at the stream %s: %w", StreamName, err)
 	}
 	info := stream.CachedInfo()
-	if epoch := info.Config.Metadata[epochMetadata]; f.reached.Epoch != "" && epoch != f.reached.Epoch {
+	if epoch := info.Config.Metadata[epochMetadata]; epoch != "" && f.reached.Epoch != "" && epoch != f.reached.Epoch {
 		return 0, fmt.Errorf("%w: the stream %s is of %q, the position of %q", ErrOtherEpoch, StreamName, epoch, f.reached.Epoch)
 	}
 	if uint64(f.reached.Sequence) > info.State.LastSeq { // the stream lags, or the log was set back

@@ -74,126 +74,6 @@ func awaitRelayed(t testing.TB, l *ledger, position uint64) {
 	}, eventually, often)
 }
 
-// service is a downstream service that writes down which messages it has handled.
-type service struct {
-	client.Subscription
-
-	t       testing.TB
-	ledger  *client.Client
-	mu      sync.Mutex
-	handled []string
-	metas   []client.Meta
-	fail    func(body string) error // what the handler does before it writes a message down; may be nil
-	cancel  context.CancelFunc
-	ended   chan error // what Subscribe returned
-}
-
-// newService makes a service that keeps its position in a file.
-func newService(t testing.TB, l *ledger) *service {
-	t.Helper()
-	s := &service{t: t, ledger: l.Client}
-	s.Subscription = client.Subscription{
-		Name: "billing", Conn: l.conn, Positions: client.FilePositions(filepath.Join(t.TempDir(), "position.json")), Log: quiet(),
-		Metrics: prometheus.NewRegistry(), GiveUpAfter: time.Second,
-		Handlers: []client.Handler{client.On(func(_ context.Context, sent domain.MessageSent, meta client.Meta) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if s.fail != nil {
-				if err := s.fail(sent.Body); err != nil {
-					return err
-				}
-			}
-			s.handled, s.metas = append(s.handled, sent.Body), append(s.metas, meta)
-			return nil
-		})},
-	}
-	return s
-}
-
-// start lets the service follow the ledger until it is stopped, or the test ends.
-func (s *service) start() *service {
-	ctx, cancel := context.WithCancel(s.t.Context())
-	ended := make(chan error, 1)
-	s.cancel, s.ended = cancel, ended
-	var running sync.WaitGroup
-	running.Go(func() { ended <- s.ledger.Subscribe(ctx, s.Subscription) })
-	s.t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
-	return s
-}
-
-// stop ends it in order.
-func (s *service) stop() {
-	s.t.Helper()
-	s.cancel()
-	require.ErrorIs(s.t, s.failure(), context.Canceled)
-}
-
-// failure waits for what ends it.
-func (s *service) failure() error {
-	s.t.Helper()
-	select {
-	case err := <-s.ended:
-		return err
-	case <-time.After(eventually):
-		require.FailNow(s.t, "the subscription has not ended")
-		return nil
-	}
-}
-
-// has waits until the service has handled these messages and the position is saved.
-func (s *service) has(bodies ...string) {
-	s.t.Helper()
-	require.Eventually(s.t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.handled) >= len(bodies)
-	}, eventually, often)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	require.Equal(s.t, bodies, s.handled)
-}
-
-// saved waits until the stored position is this one.
-func (s *service) saved(sequence int64) {
-	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.position().Sequence == sequence }, eventually, often)
-}
-
-func (s *service) position() client.Position {
-	s.t.Helper()
-	position, err := s.Positions.Load(s.t.Context())
-	require.NoError(s.t, err)
-	return position
-}
-
-// counted is how many events had an outcome.
-func (s *service) counted(outcome string) int {
-	s.t.Helper()
-	families, err := s.Metrics.(*prometheus.Registry).Gather()
-	require.NoError(s.t, err)
-	for _, family := range families {
-		for _, metric := range family.Metric {
-			for _, label := range metric.Label {
-				if label.GetName() == "outcome" && label.GetValue() == outcome {
-					return int(metric.Counter.GetValue())
-				}
-			}
-		}
-	}
-	return 0
-}
-
-func bodies(from, to int) []string {
-	var numbers []string
-	for i := from; i <= to; i++ {
-		numbers = append(numbers, fmt.Sprint(i))
-	}
-	return numbers
-}
-
 func TestNamesAreTheFeeds(t *testing.T) {
 	require.Equal(t, feed.StreamName, client.StreamName)
 	require.Equal(t, feed.SubjectPrefix+".>", client.EventSubjects)
@@ -609,12 +489,19 @@ func TestAClosedConnectionEndsASubscription(t *testing.T) {
 func TestMistakesInASubscriptionAreErrors(t *testing.T) {
 	l := newLedger(t)
 	for want, change := range map[string]func(*client.Subscription){
-		"needs a Name":                func(s *client.Subscription) { s.Name = "" },
-		"needs a Name, a Conn":        func(s *client.Subscription) { s.Conn = nil },
-		"Positions":                   func(s *client.Subscription) { s.Positions = nil },
-		"and Handlers":                func(s *client.Subscription) { s.Handlers = nil },
-		"must not be empty nor":       func(s *client.Subscription) { s.Name = "a.b" },
-		"two handlers of":             func(s *client.Subscription) { s.Handlers = append(s.Handlers, s.Handlers...) },
+		"needs a Name":          func(s *client.Subscription) { s.Name = "" },
+		"needs a Name, a Conn":  func(s *client.Subscription) { s.Conn = nil },
+		"Positions":             func(s *client.Subscription) { s.Positions = nil },
+		"and Handlers":          func(s *client.Subscription) { s.Handlers = nil },
+		"must not be empty nor": func(s *client.Subscription) { s.Name = "a.b" },
+		"two handlers of":       func(s *client.Subscription) { s.Handlers = append(s.Handlers, s.Handlers...) },
+		"handler 2 of": func(s *client.Subscription) {
+			s.Handlers = append(s.Handlers, client.On(func(context.Context, domain.Event, client.Meta) error { return nil }))
+		},
+		"not a pointer to it": func(s *client.Subscription) {
+			s.Handlers = append(s.Handlers, client.On(func(context.Context, *domain.AccessGranted, client.Meta) error { return nil }))
+		},
+		"must not be negative":        func(s *client.Subscription) { s.GiveUpAfter = -1 },
 		"does not hold a position":    func(s *client.Subscription) { s.Positions = client.FilePositions("subscribe_test.go") },
 		"load the position of billin": func(s *client.Subscription) { s.Positions = client.FilePositions(".") },
 	} {

@@ -22,7 +22,7 @@ const (
 	pullExpiry       = 30 * time.Second // for which a request for messages waits at the broker
 	pullHeartbeat    = 5 * time.Second  // between the broker's signs of life while it has none; after twice that it is asked anew
 	requestWait      = 5 * time.Second  // for the broker to answer a question about a consumer
-	publishWait      = 5 * time.Second  // for the broker to confirm a message, when its context sets no limit
+	publishWait      = 5 * time.Second  // for the broker to confirm a message
 	drainWait        = 2 * time.Second  // for what is on its way to a subscription when it ends
 	flushWait        = 2 * time.Second  // for the broker to take the last acknowledgements when a subscription ends
 	closeWait        = 5 * time.Second  // for the handler that still has a message when a subscription ends
