@@ -35,7 +35,7 @@ func newService(t testing.TB, l *ledger) *service {
 	s := &service{t: t, ledger: l.Client}
 	s.Subscription = client.Subscription{
 		Name: "billing", Conn: l.conn, Positions: client.FilePositions(filepath.Join(t.TempDir(), "position.json")), Log: quiet(),
-		Metrics: prometheus.NewRegistry(), GiveUpAfter: time.Second,
+		Metrics: prometheus.NewRegistry(),
 		Handlers: []client.Handler{client.On(func(_ context.Context, sent domain.MessageSent, meta client.Meta) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
