@@ -105,12 +105,12 @@ func (g Engagement) RemindGrantEnds(actor Actor, now time.Time) ([]Event, error)
 	}
 	days := 0
 	for _, before := range reminderDays() {
-		if !now.Before(reminderAt(grant.ExpiresAt, before)) {
+		if !now.Before(ReminderAt(grant.ExpiresAt, before)) {
 			days = before
 		}
 	}
 	if days == 0 {
-		return nil, notDue(string(GrantLive), reminderAt(grant.ExpiresAt, reminderDays()[0]))
+		return nil, notDue(string(GrantLive), ReminderAt(grant.ExpiresAt, reminderDays()[0]))
 	}
 	if grant.Reminded != 0 && grant.Reminded <= days {
 		return nil, Refuse("already_reminded", string(GrantLive), "the client was reminded %d days before the end", grant.Reminded)
@@ -118,9 +118,20 @@ func (g Engagement) RemindGrantEnds(actor Actor, now time.Time) ([]Event, error)
 	return []Event{GrantEndReminded{Pair: g.Pair, GrantID: grant.GrantID, DaysBefore: days, ExpiresAt: grant.ExpiresAt}}, nil
 }
 
-// reminderAt is when a reminder is due, so many days of 24 hours before an end.
-func reminderAt(end time.Time, days int) time.Time {
+// ReminderAt is when a reminder of a grant's end is due, so many days of 24 hours before it.
+func ReminderAt(end time.Time, days int) time.Time {
 	return end.Add(-time.Duration(days) * 24 * time.Hour)
+}
+
+// NextReminder tells how many days before a grant's end its client is reminded of it next, after a moment; ok is false when there is
+// no reminder left. Those of which the time was over when the grant got its end are never made up for.
+func NextReminder(end, after time.Time) (days int, ok bool) {
+	for _, days := range reminderDays() {
+		if ReminderAt(end, days).After(after) {
+			return days, true
+		}
+	}
+	return 0, false
 }
 
 // Expire records that a log-in reached its end (B).

@@ -27,6 +27,7 @@ type model struct {
 func models() []model {
 	return []model{
 		accessModel(),
+		deadlinesModel(),
 		directoryModel(),
 		historyModel(),
 		kpiModel(),

@@ -1,0 +1,162 @@
+package reactors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/projections"
+)
+
+// Limits of how a reactor tries again what failed.
+const (
+	firstRetryWait = 50 * time.Millisecond // doubled each time
+	maxRetryWait   = 5 * time.Second
+	maxFailures    = 5                // at one event, of those that should not be; then the reactor stops
+	modelsWait     = 10 * time.Second // for the read models to have folded the event that is answered
+)
+
+// reactor answers facts with commands. It sees every fact of its types once, in the order of the log, and again after a crash.
+type reactor struct {
+	name string
+	to   []domain.Event // what it answers: a value of each type
+	// react lists what is to be done about a fact, a page at a time. The read models have folded the fact by then. It decides
+	// nothing: what the states have made pointless meanwhile is refused by the rules, and that is the end of it.
+	react func(ctx context.Context, models *projections.Engine, fact domain.Event, paging projections.Paging) (projections.Page[order], error)
+}
+
+// answers tells whether the reactor answers facts of a type.
+func (r reactor) answers(eventType string) bool {
+	return slices.ContainsFunc(r.to, func(e domain.Event) bool { return e.EventType() == eventType })
+}
+
+// stopError says that a reactor goes no further.
+type stopError struct {
+	reactor string
+	record  eventstore.Record
+	err     error
+}
+
+func (e *stopError) Error() string {
+	return fmt.Sprintf("reactor %s cannot answer position %d (%s): %v", e.reactor, e.record.Position, e.record.Type, e.err)
+}
+
+func (e *stopError) Unwrap() error { return e.err }
+
+// follow leads a reactor through the log until ctx ends or it stops.
+func (e *Engine) follow(ctx context.Context, r reactor) {
+	for retry := (backoff{}); ctx.Err() == nil; retry.wait(ctx) {
+		err := e.store.Follow(ctx, e.placeOf(r.name).Checkpoint, func(ctx context.Context, page []eventstore.Record) error {
+			retry.reset()
+			return e.handle(ctx, r, page)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		_, broken := errors.AsType[*stopError](err)
+		_, foreign := errors.AsType[*eventstore.AheadError](err)
+		if broken || foreign {
+			e.is(r.name, stopped, err)
+			e.log.ErrorContext(ctx, "a reactor has stopped", "reactor", r.name, "error", err)
+			return
+		}
+		e.is(r.name, retrying, err)
+	}
+}
+
+// handle answers the facts of a page.
+func (e *Engine) handle(ctx context.Context, r reactor, page []eventstore.Record) error {
+	epoch := e.placeOf(r.name).Epoch
+	for _, record := range page {
+		if !e.types[record.Type] {
+			return &stopError{r.name, record, errors.New("this version of the ledger does not know the event's type, nor whether it is one to answer")}
+		}
+		if !r.answers(record.Type) {
+			continue
+		}
+		e.reached(r.name, epoch, record.Position-1)
+		if err := e.answer(ctx, r, record); err != nil {
+			return err
+		}
+	}
+	e.reached(r.name, epoch, page[len(page)-1].Position)
+	return nil
+}
+
+// answer answers one fact, as often as it takes. What does not answer is waited for; what fails as it should not is given up after
+// some attempts.
+func (e *Engine) answer(ctx context.Context, r reactor, record eventstore.Record) error {
+	failures := 0
+	for retry := (backoff{}); ; retry.wait(ctx) {
+		err := e.answerOnce(ctx, r, record)
+		if err == nil {
+			e.is(r.name, live, nil)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !passes(err) {
+			failures++
+		}
+		if failures == maxFailures {
+			return &stopError{r.name, record, err}
+		}
+		e.is(r.name, retrying, err)
+	}
+}
+
+// answerOnce does all that a reactor wants done about a fact. Where it is interrupted it begins again: what is done is then either
+// no longer listed, or answered as the first time.
+func (e *Engine) answerOnce(ctx context.Context, r reactor, record eventstore.Record) error {
+	data, err := record.Data()
+	if err != nil {
+		return err
+	}
+	fact, err := e.catalog.Decode(record.Type, data)
+	if err != nil {
+		return err
+	}
+	if err := e.await(ctx, record.Position); err != nil {
+		return err
+	}
+	cause, err := causeOf(record)
+	if err != nil {
+		return err
+	}
+	for paging := (projections.Paging{Limit: projections.MaxPageItems}); ; {
+		page, err := r.react(ctx, e.models, fact, paging)
+		if err != nil {
+			return err
+		}
+		if _, err := e.execute(ctx, r.name, cause, page.Items); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			return nil
+		}
+		paging.Cursor = page.Next
+	}
+}
+
+// await waits until the read models have folded a position.
+func (e *Engine) await(ctx context.Context, position int64) error {
+	ctx, cancel := context.WithTimeout(ctx, modelsWait)
+	defer cancel()
+	return e.models.Wait(ctx, position)
+}
+
+// backoff spaces out attempts at something that keeps failing.
+type backoff struct{ failures int }
+
+func (b *backoff) reset() { b.failures = 0 }
+
+// wait counts a failure and waits before the next attempt, or until ctx ends.
+func (b *backoff) wait(ctx context.Context) {
+	pause(ctx, min(firstRetryWait<<min(b.failures, 16), maxRetryWait))
+	b.failures++
+}
