@@ -1,6 +1,8 @@
 package reactors
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 	"github.com/collabledger/collabledger/projections"
 )
 
@@ -70,165 +73,167 @@ func TestTheClockRecordsWhatLapsesFromItsEndOn(t *testing.T) {
 }
 
 func TestWhatEndedOtherwiseDoesNotLapse(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		clock := l.engine()
-		vidal, soler, mas := l.partner("Vidal"), l.business("Soler"), l.business("Mas")
-		l.join(vidal, domain.RoleAccountManager)
-		revoked := l.do(vidal.owner, commands.InviteMember{
-			AccountID: vidal.id, NewPerson: commands.NewPerson{Name: "Jordi Puig", Email: "jordi@firm.example"}, Role: domain.RoleAccountManager,
-		}).Result.(commands.InvitationResult)
-		l.do(vidal.owner, commands.RevokeInvitation{AccountID: vidal.id, InvitationID: revoked.InvitationID})
-		l.do(mas.owner, commands.WithdrawRequest{PairFields: l.ask(vidal, mas)})
-		worked := l.collaborate(vidal, soler)
-		l.grant(soler, worked, l.now().Add(time.Hour))
-		l.do(soler.owner, commands.ChangeAccess{PairFields: worked, GrantTerms: commands.GrantTerms{RoleID: domain.RoleSales}})
-		session := l.logIn(vidal.owner, worked)
-		l.do(vidal.owner, commands.CloseClientAccount{SessionID: session})
-		l.pass(2 * domain.RequestLasts)
-		require.Empty(t, l.round(clock))
-	})
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock := l.engine()
+	vidal, soler, mas := l.partner("Vidal"), l.business("Soler"), l.business("Mas")
+	l.join(vidal, domain.RoleAccountManager)
+	revoked := l.do(vidal.owner, commands.InviteMember{
+		AccountID: vidal.id, NewPerson: commands.NewPerson{Name: "Jordi Puig", Email: "jordi@firm.example"}, Role: domain.RoleAccountManager,
+	}).Result.(commands.InvitationResult)
+	l.do(vidal.owner, commands.RevokeInvitation{AccountID: vidal.id, InvitationID: revoked.InvitationID})
+	l.do(mas.owner, commands.WithdrawRequest{PairFields: l.ask(vidal, mas)})
+	worked := l.collaborate(vidal, soler)
+	l.grant(soler, worked, l.now().Add(time.Hour))
+	l.do(soler.owner, commands.ChangeAccess{PairFields: worked, GrantTerms: commands.GrantTerms{RoleID: domain.RoleSales}})
+	session := l.logIn(vidal.owner, worked)
+	l.do(vidal.owner, commands.CloseClientAccount{SessionID: session})
+	l.pass(2 * domain.RequestLasts)
+	require.Empty(t, l.round(clock))
 }
 
 func TestAnInvitationThatIsSentAgainLapsesAgain(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		clock, vidal := l.engine(), l.partner("Vidal")
-		invitation := l.do(vidal.owner, commands.InviteMember{
-			AccountID: vidal.id, NewPerson: commands.NewPerson{Name: "Jordi Puig", Email: "jordi@firm.example"}, Role: domain.RoleAccountManager,
-		}).Result.(commands.InvitationResult).InvitationID
-		for range 2 {
-			l.pass(domain.InvitationLasts)
-			require.Equal(t, []domain.Event{domain.InvitationExpired{AccountID: vidal.id, InvitationID: invitation, ExpiredAt: l.now()}}, l.round(clock))
-			l.do(vidal.owner, commands.ResendInvitation{AccountID: vidal.id, InvitationID: invitation})
-			require.Empty(t, l.round(clock))
-		}
-	})
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock, vidal := l.engine(), l.partner("Vidal")
+	invitation := l.do(vidal.owner, commands.InviteMember{
+		AccountID: vidal.id, NewPerson: commands.NewPerson{Name: "Jordi Puig", Email: "jordi@firm.example"}, Role: domain.RoleAccountManager,
+	}).Result.(commands.InvitationResult).InvitationID
+	for range 2 {
+		l.pass(domain.InvitationLasts)
+		require.Equal(t, []domain.Event{domain.InvitationExpired{AccountID: vidal.id, InvitationID: invitation, ExpiredAt: l.now()}}, l.round(clock))
+		l.do(vidal.owner, commands.ResendInvitation{AccountID: vidal.id, InvitationID: invitation})
+		require.Empty(t, l.round(clock))
+	}
 }
 
 // Reminders are so many days of 24 hours before an end, whatever calendars and clocks on walls do meanwhile.
 func TestTheClientIsReminded30And7And1DaysBeforeAGrantEnds(t *testing.T) {
-	for name, end := range map[string]time.Time{
-		"over the spring change of Madrid's clocks": time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC),
-		"over the autumn change of Madrid's clocks": time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC),
-		"on a leap day":     time.Date(2028, 2, 29, 0, 0, 0, 0, time.UTC),
-		"past a leap day":   time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC),
-		"at the year's end": time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachLedger(t, func(t *testing.T, l *ledger) {
-				l.set(end.Add(-60 * day))
-				clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
-				pair := l.collaborate(vidal, soler)
-				grant := l.grant(soler, pair, end)
-				for _, days := range []int{30, 7, 1} {
-					due := end.Add(-time.Duration(days) * day)
-					l.set(due.Add(-moment))
-					require.Empty(t, l.round(clock))
-					l.set(due)
-					require.Equal(t, []domain.Event{domain.GrantEndReminded{Pair: domain.Pair(pair), GrantID: grant, DaysBefore: days, ExpiresAt: end}}, l.round(clock))
-					require.Empty(t, l.round(clock), "each reminder comes once")
-				}
-				l.set(end)
-				require.Equal(t, []domain.Event{domain.AccessExpired{Pair: domain.Pair(pair), GrantID: grant, AccessEpoch: 2, ExpiredAt: end}}, l.round(clock))
-			})
-		})
+	ends := []time.Time{
+		time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC), // when Madrid's clocks change in autumn
+		time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),   // the year's end
+		time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC),  // when Madrid's clocks change in spring
+		time.Date(2028, 2, 29, 0, 0, 0, 0, time.UTC),  // a leap day
+		time.Date(2028, 3, 1, 12, 0, 0, 0, time.UTC),  // the day after it
 	}
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		l.set(time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC))
+		clock, vidal := l.engine(), l.partner("Vidal")
+		want := map[time.Time]domain.Event{}
+		for _, end := range ends {
+			soler := l.business("Soler")
+			pair := l.collaborate(vidal, soler)
+			grant := l.grant(soler, pair, end)
+			for _, days := range []int{30, 7, 1} {
+				want[end.Add(-time.Duration(days)*day)] = domain.GrantEndReminded{Pair: domain.Pair(pair), GrantID: grant, DaysBefore: days, ExpiresAt: end}
+			}
+			want[end] = domain.AccessExpired{Pair: domain.Pair(pair), GrantID: grant, AccessEpoch: 2, ExpiredAt: end}
+		}
+		require.Len(t, want, 4*len(ends))
+		for _, due := range slices.SortedFunc(maps.Keys(want), time.Time.Compare) {
+			l.set(due.Add(-moment))
+			require.Empty(t, l.round(clock), "nothing comes a moment early")
+			l.set(due)
+			require.Equal(t, []domain.Event{want[due]}, l.round(clock))
+			require.Empty(t, l.round(clock), "each comes once")
+		}
+	})
 }
 
 func TestRemindersOfThePastAreLeftOut(t *testing.T) {
-	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	in := func(days int) time.Time { return start.Add(time.Duration(days) * day) }
-	for name, c := range map[string]struct {
-		first int // days that the grant is made for
-		then  func(l *ledger, soler firm, pair commands.PairFields)
-		want  map[int]int // the day on which a reminder comes: how many days before the end it says
+	type days = map[int]int // on which day of the test a reminder comes, and how many days before the end it says that it is
+	type acts = map[int]func(l *ledger, soler firm, pair commands.PairFields, in func(days int) time.Time)
+	change := func(role domain.Role, end int) func(*ledger, firm, commands.PairFields, func(int) time.Time) {
+		return func(l *ledger, soler firm, pair commands.PairFields, in func(int) time.Time) {
+			terms := commands.GrantTerms{RoleID: role}
+			if end > 0 {
+				until := in(end)
+				terms.ExpiresAt = &until
+			}
+			l.do(soler.owner, commands.ChangeAccess{PairFields: pair, GrantTerms: terms})
+		}
+	}
+	suspend := func(l *ledger, soler firm, pair commands.PairFields, _ func(int) time.Time) {
+		l.do(soler.owner, commands.SuspendAccess{PairFields: pair})
+	}
+	resume := func(l *ledger, soler firm, pair commands.PairFields, _ func(int) time.Time) {
+		l.do(soler.owner, commands.ResumeAccess{PairFields: pair})
+	}
+	extend := func(l *ledger, soler firm, pair commands.PairFields, in func(int) time.Time) {
+		l.do(soler.owner, commands.ExtendAccess{PairFields: pair, ExpiresAt: in(40)})
+	}
+	cases := map[string]struct {
+		lasts int  // days that the grant is made for
+		then  acts // by day
+		want  days
 	}{
-		"made for 20 days":         {20, nil, map[int]int{13: 7, 19: 1}},
-		"made for exactly 30 days": {30, nil, map[int]int{23: 7, 29: 1}},
-		"made for half a week":     {3, nil, map[int]int{2: 1}},
-		"made for a day":           {1, nil, nil},
-		"extended": {8, func(l *ledger, soler firm, pair commands.PairFields) {
-			l.do(soler.owner, commands.ExtendAccess{PairFields: pair, ExpiresAt: in(40)})
-		}, map[int]int{10: 30, 33: 7, 39: 1}},
-		"changed to an earlier end": {40, func(l *ledger, soler firm, pair commands.PairFields) {
-			end := in(9)
-			l.do(soler.owner, commands.ChangeAccess{PairFields: pair, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance, ExpiresAt: &end}})
-		}, map[int]int{2: 7, 8: 1}},
-		"changed to another role with the same end": {35, func(l *ledger, soler firm, pair commands.PairFields) {
-			end := in(35)
-			l.do(soler.owner, commands.ChangeAccess{PairFields: pair, GrantTerms: commands.GrantTerms{RoleID: domain.RoleSales, ExpiresAt: &end}})
-		}, map[int]int{5: 30, 28: 7, 34: 1}},
-		"suspended": {40, func(l *ledger, soler firm, pair commands.PairFields) {
-			l.do(soler.owner, commands.SuspendAccess{PairFields: pair})
-		}, nil},
-		"suspended over a reminder, and resumed": {31, func(l *ledger, soler firm, pair commands.PairFields) {
-			l.do(soler.owner, commands.SuspendAccess{PairFields: pair})
-			l.set(in(3))
-			l.do(soler.owner, commands.ResumeAccess{PairFields: pair})
-		}, map[int]int{24: 7, 30: 1}},
-		"changed to have no end": {40, func(l *ledger, soler firm, pair commands.PairFields) {
-			l.do(soler.owner, commands.ChangeAccess{PairFields: pair, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance}})
-		}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachLedger(t, func(t *testing.T, l *ledger) {
-				clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
-				pair := l.collaborate(vidal, soler)
-				l.grant(soler, pair, in(c.first))
-				if c.then != nil {
-					c.then(l, soler, pair)
-				}
-				got := map[int]int{}
-				for today := range 41 {
-					if in(today).Before(l.now()) {
-						continue
-					}
-					l.set(in(today))
-					for _, event := range l.round(clock) {
-						if reminded, ok := event.(domain.GrantEndReminded); ok {
-							got[today] = reminded.DaysBefore
-						}
-					}
-				}
-				if c.want == nil {
-					c.want = map[int]int{}
-				}
-				require.Equal(t, c.want, got)
-			})
-		})
+		"made for 20 days":                          {20, nil, days{13: 7, 19: 1}},
+		"made for exactly 30 days":                  {30, nil, days{23: 7, 29: 1}},
+		"made for half a week":                      {3, nil, days{2: 1}},
+		"made for a day":                            {1, nil, days{}},
+		"extended":                                  {8, acts{2: extend}, days{1: 7, 10: 30, 33: 7, 39: 1}},
+		"extended to an end that is near":           {15, acts{14: extend}, days{8: 7, 14: 1, 33: 7, 39: 1}},
+		"changed to an earlier end":                 {40, acts{1: change(domain.RoleFinance, 9)}, days{2: 7, 8: 1}},
+		"changed to another end and back":           {40, acts{11: change(domain.RoleFinance, 30), 12: change(domain.RoleFinance, 40)}, days{10: 30, 33: 7, 39: 1}},
+		"changed to another role with the same end": {35, acts{6: change(domain.RoleSales, 35)}, days{5: 30, 28: 7, 34: 1}},
+		"changed to have no end":                    {40, acts{11: change(domain.RoleFinance, 0)}, days{10: 30}},
+		"suspended":                                 {40, acts{1: suspend}, days{}},
+		"suspended over a reminder, and resumed":    {31, acts{0: suspend, 3: resume}, days{24: 7, 30: 1}},
+	}
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock, vidal, start := l.engine(), l.partner("Vidal"), l.now()
+	in := func(days int) time.Time { return start.Add(time.Duration(days) * day) }
+	clients, named, got := map[string]firm{}, map[uuid.UUID]string{}, map[string]days{}
+	for name, c := range cases {
+		soler := l.business("Soler")
+		l.grant(soler, l.collaborate(vidal, soler), in(c.lasts))
+		clients[name], named[soler.id], got[name] = soler, name, days{}
+	}
+	for today := range 41 {
+		l.set(in(today))
+		for _, event := range l.round(clock) {
+			if reminded, ok := event.(domain.GrantEndReminded); ok {
+				got[named[reminded.ClientID]][today] = reminded.DaysBefore
+			}
+		}
+		for name, c := range cases {
+			if act := c.then[today]; act != nil {
+				act(l, clients[name], pair(vidal, clients[name]), in)
+			}
+		}
+	}
+	for name, c := range cases {
+		require.Equal(t, c.want, got[name], name)
 	}
 }
 
 func TestALateClockGivesTheReminderThatIsTrueThen(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
-		pair := l.collaborate(vidal, soler)
-		end := l.now().Add(60 * day)
-		l.grant(soler, pair, end)
-		l.set(end.Add(-6 * day))
-		require.Equal(t, 7, l.round(clock)[0].(domain.GrantEndReminded).DaysBefore)
-		l.set(end.Add(-day))
-		require.Equal(t, 1, l.round(clock)[0].(domain.GrantEndReminded).DaysBefore)
-	})
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
+	pair := l.collaborate(vidal, soler)
+	end := l.now().Add(60 * day)
+	l.grant(soler, pair, end)
+	l.set(end.Add(-6 * day))
+	require.Equal(t, 7, l.round(clock)[0].(domain.GrantEndReminded).DaysBefore)
+	l.set(end.Add(-day))
+	require.Equal(t, 1, l.round(clock)[0].(domain.GrantEndReminded).DaysBefore)
 }
 
 func TestAClockThatGoesBackwardsEndsNothingEarly(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
-		pair := l.collaborate(vidal, soler)
-		start := l.now()
-		end := start.Add(40 * day)
-		l.grant(soler, pair, end)
-		l.set(end.Add(-moment))
-		require.Len(t, l.round(clock), 1, "the reminder that is true then")
-		l.set(start.Add(-day))
-		require.Empty(t, l.round(clock))
-		l.set(end.Add(-moment))
-		require.Empty(t, l.round(clock), "nor is anything told twice")
-		l.set(end)
-		require.Len(t, l.round(clock), 1)
-		l.set(start)
-		require.Empty(t, l.round(clock))
-	})
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
+	pair := l.collaborate(vidal, soler)
+	start := l.now()
+	end := start.Add(40 * day)
+	l.grant(soler, pair, end)
+	l.set(end.Add(-moment))
+	require.Len(t, l.round(clock), 1, "the reminder that is true then")
+	l.set(start.Add(-day))
+	require.Empty(t, l.round(clock))
+	l.set(end.Add(-moment))
+	require.Empty(t, l.round(clock), "nor is anything told twice")
+	l.set(end)
+	require.Len(t, l.round(clock), 1)
+	l.set(start)
+	require.Empty(t, l.round(clock))
 }
 
 func TestTwoClocksRecordALapseOnce(t *testing.T) {
@@ -279,21 +284,20 @@ func TestManyLapsesAreRecordedPageByPage(t *testing.T) {
 
 // The ids of the clock's commands can be foreseen by whoever sees the end in question.
 func TestALapseIsRecordedAlsoWhereSomebodyHasUsedItsID(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
-		pair := l.collaborate(vidal, soler)
-		end := l.now().Add(time.Hour)
-		l.grant(soler, pair, end)
-		foreseen, err := recording(projections.Deadline{
-			Kind: projections.GrantEnds, Subject: domain.Pair(pair).CollaborationID(), Pair: domain.Pair(pair), DueAt: end, Until: end,
-		})
-		require.NoError(t, err)
-		_, err = l.tryAs(foreseen.id, vidal.owner, commands.SendMessage{PairFields: pair, Body: "Hello"})
-		require.NoError(t, err)
-		l.set(end)
-		require.Len(t, l.round(clock), 1)
-		require.Empty(t, l.round(clock))
+	l := newLedger(t, sqldbtest.SQLite(t))
+	clock, vidal, soler := l.engine(), l.partner("Vidal"), l.business("Soler")
+	pair := l.collaborate(vidal, soler)
+	end := l.now().Add(time.Hour)
+	l.grant(soler, pair, end)
+	foreseen, err := recording(projections.Deadline{
+		Kind: projections.GrantEnds, Subject: domain.Pair(pair).CollaborationID(), Pair: domain.Pair(pair), DueAt: end, Until: end,
 	})
+	require.NoError(t, err)
+	_, err = l.tryAs(foreseen.id, vidal.owner, commands.SendMessage{PairFields: pair, Body: "Hello"})
+	require.NoError(t, err)
+	l.set(end)
+	require.Len(t, l.round(clock), 1)
+	require.Empty(t, l.round(clock))
 }
 
 func TestTheClockRunsByItself(t *testing.T) {
