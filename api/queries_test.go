@@ -49,6 +49,8 @@ func sights(w *world) map[string]sight {
 		"getMetrics":       {path: "/metrics", stranger: 200, public: 200},
 		"getKeys":          {path: "/.well-known/jwks.json", stranger: 200, public: 200},
 		"getOpenAPI":       {path: "/openapi.json", stranger: 200, public: 200},
+		"getAsyncAPI":      {path: "/asyncapi.json", stranger: 200, public: 200},
+		"getEventSchema":   {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // Pauses between two looks at an embedded server's health.
 const (
 	healthPause = 2 * time.Second
-	longestIll  = 16 * time.Second // while it stays ill, after one that was twice as long as the one before each time
+	longestIll  = 16 * time.Second       // while it stays ill, after one that was twice as long as the one before each time
+	secondLook  = 300 * time.Millisecond // at one that seems ill: it also does for a moment while it makes a stream
 )
 
 // streamIndex is where JetStream keeps what it believes of our stream, within the server's folder. It is a cache of the files
@@ -29,6 +30,15 @@ func (e *Embedded) Healthy() bool {
 	return e.running.Running() && e.running.Healthz(nil).StatusCode == http.StatusOK
 }
 
+// isIll tells whether the server has given up. It takes a second look, also when everything else is about to end.
+func (e *Embedded) isIll() bool {
+	if e.Healthy() {
+		return false
+	}
+	<-time.After(secondLook)
+	return !e.Healthy()
+}
+
 // KeepHealthy watches over the server until ctx ends, and returns its error. JetStream gives a stream up for good when a write
 // fails, as on a full disk: it takes nothing more, also when there is space again. So a new server reads the files anew, as often
 // as it takes; what the stream lacks then, the relay publishes again.
@@ -36,7 +46,7 @@ func (e *Embedded) KeepHealthy(ctx context.Context) error {
 	for pause := healthPause; ; {
 		ended := rest(ctx, pause)
 		switch {
-		case !e.Healthy():
+		case e.isIll():
 			err := e.replace(ctx)
 			e.log.Warn("feed: the embedded NATS server had given up and was replaced", "error", err)
 			pause = min(2*pause, longestIll)
