@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/eventstore"
@@ -296,14 +297,17 @@ func (e *Engine) tx(s session, f follower) tx {
 	}
 }
 
-// write writes changes of the model's tables.
+// write writes changes of the model's tables: on Postgres with one round trip, but for what it copies.
 func (f follower) write(ctx context.Context, tx tx, changes []writable) error {
+	if tx.dialect == sqldb.Postgres {
+		tx.queue = &pgx.Batch{}
+	}
 	for _, c := range changes {
 		if err := c.write(ctx, tx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.send(ctx)
 }
 
 // fold folds a page, so many events at a time.
