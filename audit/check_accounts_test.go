@@ -30,6 +30,37 @@ func wrongAccounts() []wrong {
 			p.by(anna, e).by(anna, domain.InvitationRevoked{AccountID: vidal, InvitationID: invitationID}).
 				by(anna, domain.InvitationRevoked{AccountID: vidal, InvitationID: invitationID})
 		}, []string{"InvitationRevoked"}},
+		{"invited twice under one id", audit.AccountState, registered, func(p *play) {
+			e := invited(p, domain.User(vidal, uuid.New()), domain.RoleAdministrator)
+			p.by(anna, e).by(anna, e)
+		}, []string{"MemberInvited", "MemberInvited"}},
+		{"a lapse recorded twice", audit.AccountState, registered, func(p *play) {
+			e := invited(p, domain.User(vidal, uuid.New()), domain.RoleAdministrator)
+			lapsed := domain.InvitationExpired{AccountID: vidal, InvitationID: invitationID, ExpiredAt: e.ExpiresAt}
+			p.by(anna, e).after(7*day).by(clock, lapsed).by(clock, lapsed)
+		}, []string{"InvitationExpired", "InvitationExpired"}},
+		{"joined twice", audit.AccountState, registered, func(p *play) {
+			p.by(anna, invited(p, nuria, domain.RoleAdministrator))
+			p.by(nuria, domain.MemberJoined{AccountID: vidal, InvitationID: invitationID, Member: person(nuria), Role: domain.RoleAdministrator})
+		}, []string{"MemberJoined", "MemberJoined"}},
+		{"joined by the ledger's doing", audit.ActorKindWrong, registered, func(p *play) {
+			carla := domain.User(vidal, uuid.New())
+			p.by(anna, invited(p, carla, domain.RoleAdministrator))
+			p.by(clock, domain.MemberJoined{AccountID: vidal, InvitationID: invitationID, Member: person(carla), Role: domain.RoleAdministrator})
+		}, []string{"MemberJoined"}},
+		{"joined as a member of another account", audit.ActorNotAParty, registered, func(p *play) {
+			carla := domain.User(vidal, uuid.New())
+			p.by(anna, invited(p, carla, domain.RoleAdministrator))
+			p.by(domain.User(abaco, carla.UserID), domain.MemberJoined{AccountID: vidal, InvitationID: invitationID, Member: person(carla), Role: domain.RoleAdministrator})
+		}, []string{"MemberJoined"}},
+		{"joined a closed account", audit.AccountClosed, registered, func(p *play) {
+			carla := domain.User(vidal, uuid.New())
+			p.by(anna, invited(p, carla, domain.RoleAdministrator)).by(anna, domain.AccountClosed{AccountID: vidal})
+			p.by(carla, domain.MemberJoined{AccountID: vidal, InvitationID: invitationID, Member: person(carla), Role: domain.RoleAdministrator})
+		}, []string{"MemberJoined", "AccountClosed"}},
+		{"removed by a manager", audit.RoleNotSufficient, registered, func(p *play) {
+			p.joins(domain.User(vidal, invitationID), domain.RoleAccountManager, anna).by(nuria, domain.MemberRemoved{AccountID: vidal, UserID: invitationID})
+		}, []string{"MemberRemoved", "MemberJoined"}},
 		{"joined with a better role", audit.AccountState, registered, func(p *play) {
 			carla := domain.User(vidal, uuid.New())
 			p.by(anna, invited(p, carla, domain.RoleAccountManager))
@@ -72,6 +103,22 @@ func wrongAccounts() []wrong {
 			e.Version = 3
 			p.by(lucia, e)
 		}, []string{"RoleUpdated", "RoleCreated"}},
+		{"a role created twice", audit.RoleWrong, advanced, func(p *play) { p.by(lucia, created) },
+			[]string{"RoleCreated", "RoleCreated"}},
+		{"a consultancy's own role", audit.RoleWrong, registered, func(p *play) {
+			e := created
+			e.AccountID = vidal
+			p.by(billing, domain.SubscriptionRecorded{AccountID: vidal, Plan: domain.PlanPremium, Status: domain.Current}).by(anna, e)
+		}, []string{"RoleCreated"}},
+		{"a role deleted that there is not", audit.RoleWrong, registered, func(p *play) {
+			p.by(lucia, domain.RoleDeleted{AccountID: espiga, RoleID: role})
+		}, []string{"RoleDeleted"}},
+		{"a role deleted that somebody is invited with", audit.RoleWrong, advanced, func(p *play) {
+			p.by(lucia, invited(p, domain.User(espiga, uuid.New()), role)).by(lucia, domain.RoleDeleted{AccountID: espiga, RoleID: role})
+		}, []string{"RoleDeleted", "MemberInvited"}},
+		{"a role that there is not", audit.RoleWrong, registered, func(p *play) {
+			p.by(lucia, domain.MemberRoleChanged{AccountID: espiga, UserID: pere.UserID, Role: role})
+		}, []string{"MemberRoleChanged"}},
 		{"a role deleted that a member has", audit.RoleWrong, advanced, func(p *play) {
 			p.by(lucia, domain.MemberRoleChanged{AccountID: espiga, UserID: pere.UserID, Role: role}).by(lucia, domain.RoleDeleted{AccountID: espiga, RoleID: role})
 		}, []string{"RoleDeleted", "MemberRoleChanged"}},
@@ -100,6 +147,29 @@ func wrongPartnerships() []wrong {
 		{"a reviewer's suspension lifted by the ledger", audit.PartnershipState, listed, func(p *play) {
 			p.by(reviewer, suspended).by(clock, domain.PartnershipReinstated{ConsultancyID: vidal})
 		}, []string{"PartnershipReinstated", "PartnershipSuspended"}},
+		{"suspended by a reviewer for what the ledger alone sees", audit.ActorKindWrong, listed, func(p *play) {
+			p.by(reviewer, domain.PartnershipSuspended{ConsultancyID: vidal, Reason: domain.SuspendedForSubscription})
+		}, []string{"PartnershipSuspended"}},
+		{"suspended by a member", audit.ActorKindWrong, listed, func(p *play) { p.by(anna, suspended) },
+			[]string{"PartnershipSuspended"}},
+		{"relisted without being unlisted", audit.PartnershipState, listed, func(p *play) {
+			p.by(anna, domain.ProfileRelisted{ConsultancyID: vidal})
+		}, []string{"ProfileRelisted"}},
+		{"submitted in another's name", audit.ReviewWrong, listed, func(p *play) {
+			e := submitted(2)
+			e.SubmittedBy = nuria.String()
+			p.by(anna, e)
+		}, []string{"ProfileSubmitted"}},
+		{"reinstated once closed", audit.NotEligible, listed, func(p *play) {
+			p.by(reviewer, suspended).by(anna, domain.AccountClosed{AccountID: vidal}).by(reviewer, domain.PartnershipReinstated{ConsultancyID: vidal})
+		}, []string{"PartnershipReinstated", "AccountClosed"}},
+		{"approved while suspended", audit.PartnershipState, listed, func(p *play) {
+			p.by(anna, submitted(2)).by(reviewer, suspended).by(reviewer, domain.ProfileApproved{ConsultancyID: vidal, Revision: 2})
+		}, []string{"ProfileApproved", "PartnershipSuspended"}},
+		{"unlisted once terminated and accepted again", audit.PartnershipState, listed, func(p *play) {
+			p.by(reviewer, domain.PartnershipTerminated{ConsultancyID: vidal, Reason: "other"}).by(anna, domain.PartnershipApplied{ConsultancyID: vidal})
+			p.by(reviewer, domain.PartnershipAccepted{ConsultancyID: vidal}).by(anna, domain.ProfileUnlisted{ConsultancyID: vidal})
+		}, []string{"ProfileUnlisted"}},
 		{"a profile without a partnership", audit.PartnershipState, registered, func(p *play) { p.by(anna, submitted(1)) },
 			[]string{"ProfileSubmitted"}},
 		{"unlisted twice", audit.PartnershipState, listed, func(p *play) {

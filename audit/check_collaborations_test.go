@@ -7,6 +7,7 @@ import (
 
 	"github.com/collabledger/collabledger/audit"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
 )
 
 func wrongCollaborations() []wrong {
@@ -29,6 +30,63 @@ func wrongCollaborations() []wrong {
 		{"more read than written", audit.CollaborationState, active, func(p *play) {
 			p.by(anna, domain.ConversationRead{Pair: pair, Side: domain.ConsultancySide, UpTo: 2})
 		}, []string{"ConversationRead"}},
+		{"a pair of the wrong kinds", audit.CollaborationState, listed, func(p *play) {
+			p.by(billing, account(abaco, domain.Consultancy, xavi)).by(xavi, domain.PartnershipApplied{ConsultancyID: abaco})
+			swapped := domain.Pair{ConsultancyID: vidal, ClientID: abaco}
+			p.by(xavi, domain.MessageSent{Pair: swapped, MessageID: uuid.New(), From: domain.ClientSide, Body: "Hello"})
+		}, []string{"MessageSent", "AccountRegistered", "AccountRegistered"}},
+		{"written for the other side", audit.ActorNotAParty, active, func(p *play) { p.by(anna, message(domain.ClientSide)) },
+			[]string{"MessageSent"}},
+		{"blocked twice", audit.CollaborationState, ended, func(p *play) {
+			p.by(anna, domain.ClientBlocked{Pair: pair}).by(anna, domain.ClientBlocked{Pair: pair})
+		}, []string{"ClientBlocked", "ClientBlocked"}},
+		{"declined as of another engagement", audit.CollaborationState, pending, func(p *play) {
+			p.by(anna, domain.CollaborationDeclined{Pair: pair, Engagement: 2, ReasonCode: domain.DeclinedOther})
+		}, []string{"CollaborationDeclined", "CollaborationRequested"}},
+		{"a lapse of what is accepted", audit.CollaborationState, active, func(p *play) {
+			p.after(90*day).by(clock, domain.RequestExpired{Pair: pair, Engagement: 1, ExpiredAt: noon.Add(90*day + time.Hour)})
+		}, []string{"RequestExpired", "CollaborationAccepted"}},
+		{"a lapse as of another engagement", audit.CollaborationState, pending, func(p *play) {
+			p.after(90*day).by(clock, domain.RequestExpired{Pair: pair, Engagement: 2, ExpiredAt: noon.Add(90*day + time.Hour)})
+		}, []string{"RequestExpired", "CollaborationRequested"}},
+		{"a lapse recorded by another consultancy", audit.ActorNotAParty, pending, func(p *play) {
+			p.after(90*day).by(xavi, domain.RequestExpired{Pair: pair, Engagement: 1, ExpiredAt: noon.Add(90*day + time.Hour)})
+		}, []string{"RequestExpired"}},
+		{"a choice of KPIs for somebody else", audit.ActorNotAParty, active, func(p *play) {
+			p.by(anna, domain.KPINotificationsConfigured{Pair: pair, UserID: nuria.UserID, Sections: []domain.Section{}})
+		}, []string{"KPINotificationsConfigured"}},
+		{"a choice of KPIs before it is accepted", audit.CollaborationState, pending, func(p *play) {
+			p.by(anna, domain.KPINotificationsConfigured{Pair: pair, UserID: anna.UserID, Sections: []domain.Section{}})
+		}, []string{"KPINotificationsConfigured", "CollaborationRequested"}},
+		{"a manager unassigned after the end", audit.CollaborationState, active, func(p *play) {
+			p.by(anna, domain.AccountManagerAssigned{Pair: pair, UserID: nuria.UserID}).by(anna, domain.AccountManagerUnassigned{Pair: pair, UserID: nuria.UserID})
+			p.by(lucia, domain.CollaborationEnded{Pair: pair, Engagement: 1, EndedBy: domain.ClientSide, AccessEpoch: 1})
+			p.by(lucia, domain.CollaborationEnded{Pair: pair, Engagement: 1, EndedBy: domain.ClientSide, AccessEpoch: 2})
+		}, []string{"CollaborationEnded", "CollaborationEnded"}},
+		{"an end of another engagement", audit.CollaborationState, active, func(p *play) {
+			p.by(lucia, domain.CollaborationEnded{Pair: pair, Engagement: 2, EndedBy: domain.ClientSide, AccessEpoch: 1})
+		}, []string{"CollaborationEnded", "CollaborationAccepted"}},
+		{"access asked for with a closed client", audit.AccountClosed, active, func(p *play) {
+			p.by(lucia, domain.AccountClosed{AccountID: espiga}).by(anna, domain.AccessRequested{Pair: pair, SuggestedRole: domain.RoleSales, Purpose: "Closing"})
+		}, []string{"AccessRequested", "AccountClosed"}},
+		{"a request under another id", audit.StreamWrong, listed, func(p *play) {
+			p.by(lucia, domain.CollaborationRequested{Pair: pair, CollaborationID: grantID, Engagement: 1, ExpiresAt: p.now.Add(day)})
+		}, []string{"CollaborationRequested"}},
+		{"a pair's second stream", audit.StreamWrong, active, func(p *play) {
+			p.raw(eventstore.Append{CommandID: uuid.New(), Actor: anna.String(), Events: []eventstore.NewEvent{{
+				ID: uuid.New(), Stream: eventstore.StreamID{Kind: domain.CollaborationStream, ID: grantID}, Type: domain.AccessRequested{}.EventType(),
+				Data: []byte(`{"consultancyId":"` + vidal.String() + `","clientId":"` + espiga.String() + `","suggestedRole":"sales","purpose":"Closing"}`),
+			}}})
+		}, []string{"AccessRequested"}},
+		{"an event in a stream of another kind", audit.StreamWrong, active, func(p *play) {
+			p.raw(eventstore.Append{CommandID: uuid.New(), Actor: anna.String(), Events: []eventstore.NewEvent{{
+				ID: uuid.New(), Stream: eventstore.StreamID{Kind: domain.TaskStream, ID: pair.CollaborationID()}, Type: domain.AccessRequested{}.EventType(),
+				Data: []byte(`{"consultancyId":"` + vidal.String() + `","clientId":"` + espiga.String() + `","suggestedRole":"sales","purpose":"Closing"}`),
+			}}})
+		}, []string{"AccessRequested"}},
+		{"a manager of the engagement before unassigned", audit.EngagementRevived, again, func(p *play) {
+			p.by(anna, domain.AccountManagerUnassigned{Pair: pair, UserID: nuria.UserID})
+		}, []string{"AccountManagerUnassigned", "AccountManagerAssigned"}},
 		{"blocked while active", audit.CollaborationState, active, func(p *play) { p.by(anna, domain.ClientBlocked{Pair: pair}) },
 			[]string{"ClientBlocked", "CollaborationAccepted"}},
 		{"unblocked without a block", audit.CollaborationState, ended, func(p *play) { p.by(anna, domain.ClientUnblocked{Pair: pair}) },
@@ -95,6 +153,44 @@ func wrongGrants() []wrong {
 		{"extended to an earlier end", audit.GrantState, granted, func(p *play) {
 			p.by(lucia, domain.AccessExtended{Pair: pair, GrantID: grantID, ExpiresAt: p.now.Add(day)})
 		}, []string{"AccessExtended", "AccessGranted"}},
+		{"granted without standing", audit.GrantState, active, func(p *play) {
+			p.by(reviewer, domain.PartnershipSuspended{ConsultancyID: vidal, Reason: domain.SuspendedForBreach}).by(lucia, grants(p, grantID, 1))
+		}, []string{"AccessGranted", "PartnershipSuspended"}},
+		{"expired without an end", audit.ClockEarly, active, func(p *play) {
+			e := grants(p, grantID, 1)
+			e.ExpiresAt = time.Time{}
+			p.by(lucia, e).after(day).by(clock, domain.AccessExpired{Pair: pair, GrantID: grantID, AccessEpoch: 2, ExpiredAt: p.now})
+		}, []string{"AccessExpired", "AccessGranted"}},
+		{"expired twice", audit.GrantState, granted, func(p *play) {
+			end := noon.Add(10*day + 2*time.Hour)
+			p.after(10*day).by(clock, domain.AccessExpired{Pair: pair, GrantID: grantID, AccessEpoch: 2, ExpiredAt: end})
+			p.by(clock, domain.AccessExpired{Pair: pair, GrantID: grantID, AccessEpoch: 3, ExpiredAt: end})
+		}, []string{"AccessExpired", "AccessExpired"}},
+		{"a reminder that comes twice", audit.GrantState, granted, func(p *play) {
+			e := domain.GrantEndReminded{Pair: pair, GrantID: grantID, DaysBefore: 7, ExpiresAt: noon.Add(10*day + 2*time.Hour)}
+			p.after(4*day).by(clock, e).by(clock, e)
+		}, []string{"GrantEndReminded", "AccessGranted"}},
+		{"a reminder of its own making", audit.GrantState, granted, func(p *play) {
+			p.after(9*day).by(clock, domain.GrantEndReminded{Pair: pair, GrantID: grantID, DaysBefore: 2, ExpiresAt: noon.Add(10*day + 2*time.Hour)})
+		}, []string{"GrantEndReminded", "AccessGranted"}},
+		{"a grant changed to another's permissions", audit.PermissionsWrong, granted, func(p *play) {
+			p.by(lucia, domain.AccessChanged{Pair: pair, GrantID: grantID, RoleID: domain.RoleSales, RoleVersion: 1, Permissions: finance, AccessEpoch: 2})
+		}, []string{"AccessChanged"}},
+		{"revoked by the ledger without the end", audit.EndIncomplete, granted, func(p *play) {
+			p.by(clock, domain.AccessRevoked{Pair: pair, GrantID: grantID, AccessEpoch: 2})
+		}, []string{"AccessRevoked"}},
+		{"revoked by another consultancy", audit.ActorNotAParty, granted, func(p *play) {
+			p.by(xavi, domain.AccessRevoked{Pair: pair, GrantID: grantID, AccessEpoch: 2})
+		}, []string{"AccessRevoked"}},
+		{"a custom role after a downgrade", audit.GrantRole, active, func(p *play) {
+			p.by(billing, domain.SubscriptionRecorded{AccountID: espiga, Plan: domain.PlanAdvanced, Status: domain.Current})
+			custom := domain.CustomRole{RoleID: role, Name: "Month end", Permissions: domain.Permissions{"journal": "edit"}, Version: 1}
+			p.by(lucia, domain.RoleCreated{AccountID: espiga, CustomRole: custom})
+			p.by(billing, domain.SubscriptionRecorded{AccountID: espiga, Plan: domain.PlanBasic, Status: domain.Current})
+			e := grants(p, grantID, 1)
+			e.RoleID, e.Permissions = role, custom.Permissions
+			p.by(lucia, e)
+		}, []string{"AccessGranted", "RoleCreated", "SubscriptionRecorded"}},
 		{"the owner's role", audit.GrantRole, active, func(p *play) {
 			e := grants(p, grantID, 1)
 			e.RoleID = domain.RoleOwner
@@ -151,6 +247,25 @@ func wrongWork() []wrong {
 			raise := domain.TaskRaised{TaskID: domain.TaskID(espiga, "erp-2"), ClientID: espiga, Section: domain.Banking, ExternalRef: "erp-2"}
 			p.by(billing, raise).by(pere, domain.TaskCompleted{TaskID: raise.TaskID, ClientID: espiga, Section: domain.Banking})
 		}, []string{"TaskCompleted"}},
+		{"a session closed for no reason", audit.SessionState, granted, func(p *play) {
+			p.by(anna, opens(p, anna)).by(anna, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: "bored"})
+		}, []string{"ClientAccountClosed"}},
+		{"a session closed by a colleague", audit.RoleNotSufficient, granted, func(p *play) {
+			p.by(anna, opens(p, anna)).by(nuria, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: domain.LoggedOut})
+		}, []string{"ClientAccountClosed", "MemberJoined"}},
+		{"a log-in with another grant than there is", audit.AccessNoGrant, granted, func(p *play) {
+			e := opens(p, anna)
+			e.GrantID = otherGrant
+			p.by(anna, e)
+		}, []string{"ClientAccountOpened", "AccessGranted"}},
+		{"a task of a consultancy", audit.TaskState, granted, func(p *play) {
+			id := domain.TaskID(vidal, "erp-1")
+			p.by(billing, domain.TaskRaised{TaskID: id, ClientID: vidal, Section: domain.Sales, ExternalRef: "erp-1"})
+		}, []string{"TaskRaised", "AccountRegistered"}},
+		{"a task for a closed account", audit.AccountClosed, granted, func(p *play) {
+			p.by(lucia, domain.AccountClosed{AccountID: espiga})
+			p.by(billing, domain.TaskCancelled{TaskID: domain.TaskID(espiga, "erp-1"), ClientID: espiga, Section: domain.Sales})
+		}, []string{"TaskCancelled", "AccountClosed"}},
 		{"a task under another's name", audit.StreamWrong, granted, func(p *play) {
 			e := raised()
 			e.TaskID = domain.TaskID(espiga, "erp-2")

@@ -108,6 +108,7 @@ func (c *checker) foldGrantEnd(f *fact) {
 		c.before(f, k)
 		due := k.grant.until.Add(-time.Duration(e.DaysBefore) * 24 * time.Hour)
 		c.clock(due, e.ExpiresAt.Add(-time.Duration(e.DaysBefore)*24*time.Hour), k.grant.since)
+		c.must(slices.Contains([]int{30, 7, 1}, e.DaysBefore), GrantState, refs(k.grant.since), "a client is not reminded %d days before the end", e.DaysBefore)
 		c.must(k.grant.reminded == 0 || e.DaysBefore < k.grant.reminded, GrantState, refs(k.grant.since), "the client was reminded %d days before the end", k.grant.reminded)
 		k.grant.reminded = e.DaysBefore
 	}
