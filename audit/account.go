@@ -90,7 +90,8 @@ func (c *checker) foldAccount(f *fact) {
 	case domain.RoleUpdated:
 		a := c.customRolesOf(f, e.AccountID)
 		before, there := a.roles[e.RoleID]
-		c.must(there && e.Version == before.version+1, RoleWrong, refs(before.since), "version %d of role %s follows %d", e.Version, e.RoleID, before.version)
+		c.must(there && e.Version == before.version+1, RoleWrong, refs(before.since),
+			"version %d of role %s follows %d", e.Version, e.RoleID, before.version)
 		put(&a.roles, e.RoleID, customRole{e.Permissions, e.Version, f.ref})
 	case domain.RoleDeleted:
 		c.foldRoleDeleted(f, e)
@@ -179,7 +180,8 @@ func (c *checker) foldMembers(f *fact) {
 func (c *checker) foldJoined(f *fact, e domain.MemberJoined) {
 	a := c.accountOf(f, e.AccountID)
 	i := c.invited(a, e.InvitationID)
-	if c.kind(f, "the invited person", domain.ActorUser) && c.must(f.actor.AccountID == e.AccountID, ActorNotAParty, nil, "account %s did not invite", f.actor.AccountID) {
+	if c.kind(f,
+		"the invited person", domain.ActorUser) && c.must(f.actor.AccountID == e.AccountID, ActorNotAParty, nil, "account %s did not invite", f.actor.AccountID) {
 		c.must(f.actor.UserID == i.person.UserID && e.Member == i.person && e.Role == i.role, AccountState, refs(i.since),
 			"invitation %s was for another person or role", e.InvitationID)
 	}

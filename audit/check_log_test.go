@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/collabledger/collabledger/audit"
 	"github.com/collabledger/collabledger/domain"
@@ -158,6 +159,39 @@ func TestWhatIsNoRecordHidesNoneOfItsNeighbours(t *testing.T) {
 	shown, err := json.Marshal(report.Violations[0].Events[0])
 	require.NoError(t, err)
 	require.JSONEq(t, `{"position":3}`, string(shown))
+}
+
+// Whatever follows whatever, a check goes on to the end.
+func TestEventsInAnyOrderAreCheckedToTheEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		order := rapid.Permutation(domain.Events()).Draw(t, "order")
+		report, err := audit.Check(context.Background(), logOf(order), audit.Options{})
+		require.NoError(t, err)
+		require.EqualValues(t, len(order), report.Events)
+		require.NotZero(t, report.Found)
+		for _, v := range report.Violations {
+			require.NotEmpty(t, v.Source)
+			require.NotContains(t, v.Detail, "%!")
+		}
+	})
+}
+
+// logOf is a log of examples of events, one of each of the types.
+func logOf(types []domain.EventType) *tampered {
+	log := &tampered{head: eventstore.Head{Epoch: uuid.MustParse("0192f3c4-0000-7000-8000-0000000000ff"), Position: int64(len(types))}}
+	versions := map[eventstore.StreamID]int{}
+	for i, e := range types {
+		data, err := json.Marshal(e.Example)
+		if err != nil {
+			panic(err)
+		}
+		stream := streamOf(e.Example)
+		versions[stream]++
+		log.records = append(log.records, fmt.Appendf(nil, `{"specversion":"1.0","id":"%s","source":"urn:uuid:%s","type":"%s","subject":"%s","time":"2026-03-02T12:00:00.000000Z",`+
+			`"datacontenttype":"application/json","dataschema":"/schemas/%s.json","sequence":"%d","streamversion":"%d","actor":"%s","commandid":"%s","data":%s}`,
+			uuid.New(), log.head.Epoch, e.Name, stream, e.Name, i+1, versions[stream], lucia, uuid.New(), data))
+	}
+	return log
 }
 
 // gone is a log whose database does not answer.

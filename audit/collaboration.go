@@ -70,7 +70,8 @@ func (c *checker) foldConversation(f *fact) {
 	case domain.ConversationRead:
 		k := c.pairOf(f, e.Pair)
 		c.bySide(f, k, e.Pair, e.Side)
-		c.must(e.UpTo == k.messages && e.UpTo > k.read[e.Side], CollaborationState, nil, "of %d messages %d were read, and now %d are", k.messages, k.read[e.Side], e.UpTo)
+		c.must(e.UpTo == k.messages && e.UpTo > k.read[e.Side], CollaborationState, nil,
+			"of %d messages %d were read, and now %d are", k.messages, k.read[e.Side], e.UpTo)
 		put(&k.read, e.Side, e.UpTo)
 	case domain.ClientBlocked:
 		k := c.pairOf(f, e.Pair)
@@ -117,7 +118,8 @@ func (k *collaboration) heard(from domain.Side) {
 func (c *checker) approachable(k *collaboration, consultancyID uuid.UUID) {
 	c.must(k.blocked.Position == 0, NotApproachable, refs(k.blocked), "the client is blocked")
 	p := get(c.partnerships, consultancyID)
-	c.must(p.listed(), NotApproachable, refs(p.unlisted, p.since), "the consultancy is not listed: its partnership is %s", named(string(p.status)))
+	c.must(p.listed(), NotApproachable, refs(p.unlisted, p.since),
+		"the consultancy is not listed: its partnership is %s", named(string(p.status)))
 }
 
 // foldEngagement takes in the request, what becomes of it, and the end.
@@ -166,7 +168,8 @@ func (c *checker) foldRequested(f *fact, e domain.CollaborationRequested) {
 	k := c.pairOf(f, e.Pair)
 	c.byMember(f, managing(), e.ClientID)
 	c.bothOpen(e.Pair, AccountClosed)
-	c.must(k.status != domain.CollaborationPending && k.status != domain.CollaborationActive, CollaborationState, refs(k.since), "the collaboration is %s", k.status)
+	c.must(k.status != domain.CollaborationPending && k.status != domain.CollaborationActive, CollaborationState, refs(k.since),
+		"the collaboration is %s", k.status)
 	c.approachable(k, e.ConsultancyID)
 	c.must(e.Engagement == k.engagement+1, CollaborationState, refs(k.since), "engagement %d follows %d", e.Engagement, k.engagement)
 	c.must(e.CollaborationID == pairStream(e.Pair), StreamWrong, nil, "it names %s as the pair's collaboration", e.CollaborationID)
@@ -180,7 +183,8 @@ func (c *checker) foldRequested(f *fact, e domain.CollaborationRequested) {
 func (c *checker) answer(f *fact, k *collaboration, engagement int, status domain.CollaborationStatus) {
 	c.mustBe(k, domain.CollaborationPending)
 	c.counted(k, engagement)
-	c.must(k.status != domain.CollaborationPending || !reached(k.requestEnds, f.at()), ActedAfterEnd, refs(k.since), "the request ended at %s", stamp(k.requestEnds))
+	c.must(k.status != domain.CollaborationPending || !reached(k.requestEnds, f.at()), ActedAfterEnd, refs(k.since),
+		"the request ended at %s", stamp(k.requestEnds))
 	k.status, k.since = status, f.ref
 }
 
@@ -221,7 +225,8 @@ func (c *checker) foldUnassigned(f *fact, e domain.AccountManagerUnassigned) {
 	_, there := k.managers[e.UserID]
 	former := k.formerManagers[e.UserID]
 	if !there && former.engagement > 0 && former.engagement < k.engagement {
-		c.must(false, EngagementRevived, refs(former.since), "person %s was assigned in engagement %d, and this is %d", e.UserID, former.engagement, k.engagement)
+		c.must(false, EngagementRevived, refs(former.since),
+			"person %s was assigned in engagement %d, and this is %d", e.UserID, former.engagement, k.engagement)
 	} else {
 		c.must(there, ManagerWrong, refs(former.since), "person %s is not assigned", e.UserID)
 	}

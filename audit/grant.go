@@ -1,11 +1,10 @@
 package audit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"maps"
 
 	"github.com/google/uuid"
 
@@ -61,7 +60,8 @@ func (c *checker) foldGrant(f *fact) {
 	case domain.AccessExtended:
 		k := c.consented(f, e.Pair, e.GrantID, domain.GrantLive)
 		c.inStanding(e.Pair, GrantState)
-		c.must(!k.grant.until.IsZero() && e.ExpiresAt.After(k.grant.until), GrantState, refs(k.grant.since), "the end %s is extended to %s", stamp(k.grant.until), stamp(e.ExpiresAt))
+		c.must(!k.grant.until.IsZero() && e.ExpiresAt.After(k.grant.until), GrantState, refs(k.grant.since),
+			"the end %s is extended to %s", stamp(k.grant.until), stamp(e.ExpiresAt))
 		c.notLongerThan(e.ExpiresAt, grantLasts)
 		k.grant.until, k.grant.reminded, k.grant.since = e.ExpiresAt, 0, f.ref
 	case domain.AccessAttested:
@@ -95,7 +95,7 @@ func (c *checker) foldGrantEnd(f *fact) {
 		k := c.pairOf(f, e.Pair)
 		c.byClock(f, e.Pair)
 		c.mustBe(k, domain.CollaborationActive)
-		c.granted(f, k, e.GrantID, domain.GrantLive, domain.GrantSuspended)
+		c.granted(k, e.GrantID, GrantState, domain.GrantLive, domain.GrantSuspended)
 		c.clock(k.grant.until, e.ExpiredAt, k.grant.since)
 		c.raise(f, k, e.AccessEpoch)
 		c.policy.held(e.Pair, &k.grant, f.ref)
@@ -104,12 +104,14 @@ func (c *checker) foldGrantEnd(f *fact) {
 		k := c.pairOf(f, e.Pair)
 		c.bySystem(f)
 		c.working(k, e.Pair)
-		c.granted(f, k, e.GrantID, domain.GrantLive)
-		c.before(f, k)
+		c.granted(k, e.GrantID, GrantState, domain.GrantLive)
+		c.unexpired(f, k)
 		due := k.grant.until.Add(-time.Duration(e.DaysBefore) * 24 * time.Hour)
 		c.clock(due, e.ExpiresAt.Add(-time.Duration(e.DaysBefore)*24*time.Hour), k.grant.since)
-		c.must(slices.Contains([]int{30, 7, 1}, e.DaysBefore), GrantState, refs(k.grant.since), "a client is not reminded %d days before the end", e.DaysBefore)
-		c.must(k.grant.reminded == 0 || e.DaysBefore < k.grant.reminded, GrantState, refs(k.grant.since), "the client was reminded %d days before the end", k.grant.reminded)
+		c.must(slices.Contains([]int{30, 7, 1}, e.DaysBefore), GrantState, refs(k.grant.since),
+			"a client is not reminded %d days before the end", e.DaysBefore)
+		c.must(k.grant.reminded == 0 || e.DaysBefore < k.grant.reminded, GrantState, refs(k.grant.since),
+			"the client was reminded %d days before the end", k.grant.reminded)
 		k.grant.reminded = e.DaysBefore
 	}
 }
@@ -137,8 +139,8 @@ func (c *checker) consented(f *fact, pair domain.Pair, id uuid.UUID, from domain
 	k := c.pairOf(f, pair)
 	c.byClient(f, pair)
 	c.working(k, pair)
-	c.granted(f, k, id, from)
-	c.before(f, k)
+	c.granted(k, id, GrantState, from)
+	c.unexpired(f, k)
 	return k
 }
 
@@ -151,27 +153,28 @@ func (c *checker) narrowed(f *fact, pair domain.Pair, id uuid.UUID, from ...doma
 		c.byMember(f, managing(), pair.ConsultancyID, pair.ClientID)
 	}
 	c.mustBe(k, domain.CollaborationActive)
-	c.granted(f, k, id, from...)
-	c.before(f, k)
+	c.granted(k, id, GrantState, from...)
+	c.unexpired(f, k)
 	return k
 }
 
-// granted checks that an event is about the grant that there is, in a state that allows it.
-func (c *checker) granted(_ *fact, k *collaboration, id uuid.UUID, from ...domain.GrantStatus) {
+// granted checks that an event is about the grant that there is in this engagement, in a state that allows it.
+func (c *checker) granted(k *collaboration, id uuid.UUID, rule Code, from ...domain.GrantStatus) {
 	given, known := k.grants[id]
 	switch {
-	case id != k.grant.id && known && given.Position < k.since.Position && k.status == domain.CollaborationActive:
+	case id == k.grant.id:
+		c.must(slices.Contains(from, k.grant.status), rule, refs(k.grant.since), "the grant is %s", named(string(k.grant.status)))
+	case known && given.Position < k.since.Position && k.status == domain.CollaborationActive:
 		c.must(false, EngagementRevived, refs(given, k.since), "grant %s was given in an earlier engagement", id)
-	case id != k.grant.id:
-		c.must(false, GrantState, refs(given, k.grant.since), "grant %s is not the one that there is", id)
 	default:
-		c.must(slices.Contains(from, k.grant.status), GrantState, refs(k.grant.since), "the grant is %s", named(string(k.grant.status)))
+		c.must(false, rule, refs(given, k.grant.since), "grant %s is not the one that there is", id)
 	}
 }
 
-// before checks that a grant which is recorded as open has not reached its end (invariant 3).
-func (c *checker) before(f *fact, k *collaboration) {
-	c.must(!k.grant.open() || !reached(k.grant.until, f.at()), ActedAfterEnd, refs(k.grant.since), "the grant ended at %s", stamp(k.grant.until))
+// unexpired checks that a grant which is recorded as open has not reached its end (invariant 3).
+func (c *checker) unexpired(f *fact, k *collaboration) {
+	c.must(!k.grant.open() || !reached(k.grant.until, f.at()), ActedAfterEnd, refs(k.grant.since),
+		"the grant ended at %s", stamp(k.grant.until))
 }
 
 // inStanding holds what only a partner in standing is given.
@@ -188,7 +191,10 @@ func (c *checker) grantable(pair domain.Pair, role domain.Role, version int, pin
 	if !c.must(there && role != domain.RoleOwner, GrantRole, refs(custom.since), "the client's account grants no role %s", role) {
 		return
 	}
-	c.must(custom.version == 0 || customRoles(client.plan), GrantRole, refs(custom.since, client.billed), "plan %s has no custom roles", client.plan)
-	c.must(len(cut(permissions, client.plan)) > 0, GrantRole, refs(client.billed), "role %s permits nothing that plan %s includes", role, client.plan)
-	c.must(version == current && same(pinned, permissions), PermissionsWrong, refs(custom.since), "it pins %v in version %d, and role %s permits %v in version %d", pinned, version, role, permissions, current)
+	c.must(custom.version == 0 || customRoles(client.plan), GrantRole, refs(custom.since, client.billed),
+		"plan %s has no custom roles", client.plan)
+	c.must(len(cut(permissions, client.plan)) > 0, GrantRole, refs(client.billed),
+		"role %s permits nothing that plan %s includes", role, client.plan)
+	c.must(version == current && same(pinned, permissions), PermissionsWrong, refs(custom.since),
+		"it pins %v in version %d, and role %s permits %v in version %d", pinned, version, role, permissions, current)
 }

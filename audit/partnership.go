@@ -111,7 +111,8 @@ func (c *checker) foldSuspended(f *fact, e domain.PartnershipSuspended) {
 func (c *checker) eligible(id uuid.UUID) {
 	a := get(c.accounts, id)
 	firms := []domain.FirmKind{domain.Agency, domain.ConsultancyCo, domain.ExternalCFO}
-	c.must(a.kind == domain.Consultancy && slices.Contains(firms, a.firm), NotEligible, refs(a.registered), "the account is a %s of kind %s", a.kind, named(string(a.firm)))
+	c.must(a.kind == domain.Consultancy && slices.Contains(firms, a.firm), NotEligible, refs(a.registered),
+		"the account is a %s of kind %s", a.kind, named(string(a.firm)))
 	c.must(a.subscription == domain.Current, NotEligible, refs(a.billed), "the subscription is %s", a.subscription)
 	byItself := c.now.actor.Kind == domain.ActorUser // then byMember has told of a closed account
 	c.must(a.closed.Position == 0 || byItself, NotEligible, refs(a.closed), "the account is closed")
@@ -150,7 +151,8 @@ func (c *checker) review(f *fact, id uuid.UUID, revision int) *partnership {
 	p := c.partnershipOf(f, id, domain.PartnershipInStanding)
 	c.byReviewer(f)
 	submitter, _ := domain.ParseActor(p.submitter)
-	c.must(submitter.UserID == uuid.Nil || f.actor.Name != submitter.UserID.String(), ReviewWrong, refs(p.profile), "%s reviews what they submitted", f.actor.Name)
+	c.must(submitter.UserID == uuid.Nil || f.actor.Name != submitter.UserID.String(), ReviewWrong, refs(p.profile),
+		"%s reviews what they submitted", f.actor.Name)
 	c.must(revision == p.revisions && p.inReview, ReviewWrong, refs(p.profile), "revision %d is not the latest under review", revision)
 	p.inReview, p.profile = false, f.ref
 	return p

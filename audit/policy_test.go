@@ -1,20 +1,16 @@
 package audit_test
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/audit"
 	"github.com/collabledger/collabledger/domain"
-	"github.com/collabledger/collabledger/eventstore"
 )
 
 // example reads one of the documented policies.
@@ -266,21 +262,6 @@ func TestFactsHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// everyEvent is a log that has one event of each type, whether or not they may follow each other.
-func everyEvent(t testing.TB) audit.Log {
-	t.Helper()
-	log := &tampered{head: eventstore.Head{Epoch: uuid.MustParse("0192f3c4-0000-7000-8000-0000000000ff")}}
-	for i, e := range domain.Events() {
-		data, err := json.Marshal(e.Example)
-		require.NoError(t, err)
-		log.head.Position = int64(i + 1)
-		log.records = append(log.records, fmt.Appendf(nil, `{"specversion":"1.0","id":"%s","source":"urn:uuid:%s","type":"%s","subject":"%s","time":"2026-03-02T12:00:00.000000Z",`+
-			`"datacontenttype":"application/json","dataschema":"/schemas/%s.json","sequence":"%d","streamversion":"1","actor":"%s","commandid":"%s","data":%s}`,
-			uuid.New(), log.head.Epoch, e.Name, streamOf(e.Example), e.Name, i+1, lucia, uuid.New(), data))
-	}
-	return log
-}
-
 // FuzzParsePolicy: whatever a policy says, it is an error or can be tried on every event.
 func FuzzParsePolicy(f *testing.F) {
 	examples, err := filepath.Glob(filepath.Join("..", "docs", "policies", "*.json"))
@@ -292,7 +273,7 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte(`{"rules":[{"name":"r","on":"ProfileSubmitted","require":[{"field":"languages","oneOf":["es",null]}]}]}`))
-	log := everyEvent(f)
+	log := logOf(domain.Events())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		policy, err := audit.ParsePolicy(data)
 		if err != nil {

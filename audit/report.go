@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -41,13 +42,19 @@ func refTo(r eventstore.Record) EventRef {
 	return EventRef{Position: r.Position, Type: r.Type, Stream: r.Stream, Time: r.RecordedAt}
 }
 
-// MarshalText writes the event as a line of a report: position, type, stream and time.
+// MarshalJSON names the stream as records do. Of bytes that are no record only the position is known.
 func (e EventRef) MarshalJSON() ([]byte, error) {
 	if e.Type == "" {
-		return fmt.Appendf(nil, `{"position":%d}`, e.Position), nil // of bytes that are no record nothing else is known
+		return json.Marshal(struct {
+			Position int64 `json:"position"`
+		}{e.Position})
 	}
-	return fmt.Appendf(nil, `{"position":%d,"type":%q,"stream":%q,"time":%q}`,
-		e.Position, e.Type, e.Stream, e.Time.UTC().Format(time.RFC3339Nano)), nil
+	return json.Marshal(struct {
+		Position int64     `json:"position"`
+		Type     string    `json:"type"`
+		Stream   string    `json:"stream"`
+		Time     time.Time `json:"time"`
+	}{e.Position, e.Type, e.Stream.String(), e.Time.UTC()})
 }
 
 // add takes a violation down.

@@ -20,5 +20,6 @@ func (c *checker) notLongerThan(end time.Time, lasts time.Duration) {
 
 // clock checks that an end is recorded no earlier than it comes, and as what it was (invariant 3).
 func (c *checker) clock(end, told time.Time, since EventRef) {
-	c.must(reached(end, c.now.at()) && told.Equal(end), ClockEarly, refs(since), "the end is at %s, and it is recorded as of %s", stamp(end), stamp(told))
+	c.must(reached(end, c.now.at()) && told.Equal(end), ClockEarly, refs(since),
+		"the end is at %s, and it is recorded as of %s", stamp(end), stamp(told))
 }

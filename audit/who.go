@@ -38,7 +38,8 @@ func (c *checker) byMember(f *fact, roles []domain.Role, accounts ...uuid.UUID) 
 	if !c.kind(f, "a member of an account", domain.ActorUser) {
 		return uuid.Nil, ""
 	}
-	if !c.must(slices.Contains(accounts, f.actor.AccountID), ActorNotAParty, nil, "account %s is not the one whose members may do this", f.actor.AccountID) {
+	if !c.must(slices.Contains(accounts, f.actor.AccountID), ActorNotAParty, nil,
+		"account %s is not the one whose members may do this", f.actor.AccountID) {
 		return uuid.Nil, ""
 	}
 	a := get(c.accounts, f.actor.AccountID)
@@ -71,7 +72,8 @@ func (c *checker) byConsultant(f *fact, k *collaboration, pair domain.Pair, othe
 	}
 	before := k.formerManagers[f.actor.UserID]
 	if before.engagement > 0 && before.engagement < k.engagement {
-		c.must(false, EngagementRevived, refs(before.since), "person %s was assigned in engagement %d, and this is %d", f.actor.UserID, before.engagement, k.engagement)
+		c.must(false, EngagementRevived, refs(before.since),
+			"person %s was assigned in engagement %d, and this is %d", f.actor.UserID, before.engagement, k.engagement)
 		return
 	}
 	c.must(false, otherwise, refs(before.since), "person %s, with role %s, is not assigned to the client", f.actor.UserID, role)
@@ -80,7 +82,7 @@ func (c *checker) byConsultant(f *fact, k *collaboration, pair domain.Pair, othe
 // bothOpen holds what two open accounts are needed for.
 func (c *checker) bothOpen(pair domain.Pair, rule Code) {
 	for _, id := range []uuid.UUID{pair.ConsultancyID, pair.ClientID} {
-		if a := get(c.accounts, id); id != c.now.actor.AccountID || rule != AccountClosed { // byMember has told of the actor's own
+		if a := get(c.accounts, id); id != c.now.actor.AccountID { // byMember has told of the actor's own
 			c.must(a.closed.Position == 0, rule, refs(a.closed), "account %s is closed", id)
 		}
 	}

@@ -31,22 +31,11 @@ type task struct {
 // (invariant 1), and that the grant they name is the one that gives it.
 func (c *checker) mayWork(f *fact, k *collaboration, pair domain.Pair, grantID uuid.UUID) {
 	c.byConsultant(f, k, pair, AccessNotEntitled)
-	for _, id := range []uuid.UUID{pair.ConsultancyID, pair.ClientID} {
-		if a := get(c.accounts, id); id != f.actor.AccountID { // byMember has told of the actor's own
-			c.must(a.closed.Position == 0, AccessAccountClosed, refs(a.closed), "account %s is closed", id)
-		}
-	}
-	c.must(k.status == domain.CollaborationActive, AccessNotActive, refs(k.since), "the collaboration is %s", named(string(k.status)))
+	c.bothOpen(pair, AccessAccountClosed)
 	c.inStanding(pair, AccessNoStanding)
-	given, known := k.grants[grantID]
-	switch {
-	case grantID != k.grant.id && known && k.status == domain.CollaborationActive && given.Position < k.since.Position:
-		c.must(false, EngagementRevived, refs(given, k.since), "grant %s was given in an earlier engagement", grantID)
-	case grantID != k.grant.id:
-		c.must(k.status != domain.CollaborationActive, AccessNoGrant, refs(given, k.grant.since), "grant %s is not the one that there is", grantID)
-	default:
-		c.must(k.grant.status == domain.GrantLive, AccessNoGrant, refs(k.grant.since), "the grant is %s", named(string(k.grant.status)))
-		c.before(f, k)
+	if c.must(k.status == domain.CollaborationActive, AccessNotActive, refs(k.since), "the collaboration is %s", named(string(k.status))) {
+		c.granted(k, grantID, AccessNoGrant, domain.GrantLive)
+		c.unexpired(f, k)
 	}
 }
 
@@ -61,11 +50,14 @@ func (c *checker) foldSession(f *fact) {
 		s := get(c.sessions, e.SessionID)
 		c.must(s.opened.Position == 0, SessionState, refs(s.opened), "session %s was opened before", e.SessionID)
 		if e.GrantID == k.grant.id {
-			c.must(e.AccessEpoch == k.grant.epoch, EpochStale, refs(k.raised), "it is of epoch %d, and the grant of %d", e.AccessEpoch, k.grant.epoch)
+			c.must(e.AccessEpoch == k.grant.epoch, EpochStale, refs(k.raised),
+				"it is of epoch %d, and the grant of %d", e.AccessEpoch, k.grant.epoch)
 			client := get(c.accounts, e.ClientID)
 			effective := cut(k.grant.permissions, client.plan)
-			c.must(same(e.Permissions, effective) && len(effective) > 0, PermissionsWrong, refs(k.grant.since, client.billed), "it may %v, and the grant within plan %s gives %v", e.Permissions, client.plan, effective)
-			c.must(k.grant.until.IsZero() || !e.ExpiresAt.After(k.grant.until), SessionTooLong, refs(k.grant.since), "it ends at %s, and the grant at %s", stamp(e.ExpiresAt), stamp(k.grant.until))
+			c.must(same(e.Permissions, effective) && len(effective) > 0, PermissionsWrong, refs(k.grant.since, client.billed),
+				"it may %v, and the grant within plan %s gives %v", e.Permissions, client.plan, effective)
+			c.must(k.grant.until.IsZero() || !e.ExpiresAt.After(k.grant.until), SessionTooLong, refs(k.grant.since),
+				"it ends at %s, and the grant at %s", stamp(e.ExpiresAt), stamp(k.grant.until))
 		}
 		c.must(e.ExpiresAt.Sub(f.at()) <= sessionLasts, SessionTooLong, nil, "it ends at %s, more than an hour later", stamp(e.ExpiresAt))
 		*s = session{pair: e.Pair, user: e.UserID, grant: e.GrantID, epoch: e.AccessEpoch, until: e.ExpiresAt, opened: f.ref}
@@ -77,7 +69,8 @@ func (c *checker) foldSession(f *fact) {
 func (c *checker) foldClosed(f *fact, e domain.ClientAccountClosed) {
 	c.in(f, domain.SessionStream, e.SessionID)
 	s := get(c.sessions, e.SessionID)
-	c.must(s.opened.Position != 0 && s.closed.Position == 0 && s.pair == e.Pair, SessionState, refs(s.opened, s.closed), "session %s is not open", e.SessionID)
+	c.must(s.opened.Position != 0 && s.closed.Position == 0 && s.pair == e.Pair, SessionState, refs(s.opened, s.closed),
+		"session %s is not open", e.SessionID)
 	switch e.Reason {
 	case domain.Lapsed:
 		c.bySystem(f)
@@ -144,7 +137,8 @@ func (c *checker) foldTask(f *fact) {
 		c.mayWork(f, k, pair, e.GrantID)
 		if k.grant.id == e.GrantID {
 			plan := get(c.accounts, e.ClientID).plan
-			c.must(cut(k.grant.permissions, plan)[e.Section] == domain.Edit, SectionNotGranted, refs(k.grant.since), "the grant within plan %s does not give edit on %s", plan, e.Section)
+			c.must(cut(k.grant.permissions, plan)[e.Section] == domain.Edit, SectionNotGranted, refs(k.grant.since),
+				"the grant within plan %s does not give edit on %s", plan, e.Section)
 		}
 	}
 }

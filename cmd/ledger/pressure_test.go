@@ -56,6 +56,7 @@ func TestACrowdInFrontOfASlowDatabaseIsToldToComeBack(t *testing.T) {
 	log := wholeLog(t, operator)
 	require.Len(t, acks.answers, scaled(2)*crowd)
 	requireWhole(t, log, acks.answers)
+	requireClean(t, "--data", server.Data)
 	server.Stop()
 }
 
