@@ -15,11 +15,12 @@ import (
 )
 
 // prepare is how a story begins: two or three accounts on each side, then a consultancy that is listed, that collaborates with a
-// client, and that has access, with an account manager in charge who is logged in, and a task. It is appended at once, since commits
-// take most of a journey's time; what the model makes of it is held to what the ledger does, as after any step.
+// client, and that has access, with an account manager in charge who is logged in, and a task. It is appended in as few commits as
+// there are turns between actors, since commits take most of a journey's time; what the model makes of it is held to what the ledger
+// does, as after any step.
 func (j *journey) prepare(stage int) {
 	count := rapid.IntRange(2, 3)
-	var events []domain.Event
+	var facts []fact
 	begin := func(actor domain.Actor, command commands.Command, created any, event domain.Event) {
 		ruling := j.expects(actor, command)
 		j.lines = append(j.lines, j.tell(actor, command))
@@ -27,7 +28,7 @@ func (j *journey) prepare(stage int) {
 		ruling.then(created)
 		j.learn(command, created)
 		j.recorded(streamOf(event).String())
-		events = append(events, event)
+		facts = append(facts, fact{actor, event})
 	}
 	register := func(name string, c commands.RegisterAccount) {
 		c.AccountDetails, c.Owner = details, commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}
@@ -46,7 +47,20 @@ func (j *journey) prepare(stage int) {
 			part(begin)
 		}
 	}
-	j.happened(events)
+	for len(facts) > 0 {
+		n := slices.IndexFunc(facts, func(f fact) bool { return f.actor != facts[0].actor })
+		if n < 0 {
+			n = len(facts)
+		}
+		j.happened(facts[:n])
+		facts = facts[n:]
+	}
+}
+
+// fact is something that somebody did.
+type fact struct {
+	actor domain.Actor
+	event domain.Event
 }
 
 // getListed lets the first consultancy into the programme and the directory.
@@ -91,19 +105,25 @@ func (j *journey) getToWork(begin func(domain.Actor, commands.Command, any, doma
 	begin(billing, t, commands.TaskResult{TaskID: id}, domain.TaskRaised{TaskID: id, ClientID: shop, Section: t.Section, Title: t.Title, ExternalRef: t.ExternalRef, GoTo: t.GoTo})
 }
 
-// happened appends events at once.
-func (j *journey) happened(events []domain.Event) {
-	a := eventstore.Append{CommandID: uuid.New(), Actor: "system:journey"}
-	for _, event := range events {
-		data, err := json.Marshal(event)
+// happened appends at once what one actor did.
+func (j *journey) happened(facts []fact) {
+	a := eventstore.Append{CommandID: uuid.New(), Actor: facts[0].actor.String()}
+	var streams []eventstore.StreamID
+	for _, f := range facts {
+		data, err := json.Marshal(f.event)
 		require.NoError(j.t, err)
-		stream := streamOf(event)
-		a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: event.EventType(), Data: data})
-		if begins := (eventstore.StreamVersion{Stream: stream}); !slices.Contains(a.Expect, begins) {
-			a.Expect = append(a.Expect, begins)
+		stream := streamOf(f.event)
+		a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: f.event.EventType(), Data: data})
+		if !slices.Contains(streams, stream) {
+			streams = append(streams, stream)
 		}
 	}
-	_, err := j.ledger.Store.Append(j.t.Context(), a)
+	versions, err := j.ledger.Store.Versions(j.t.Context(), streams)
+	require.NoError(j.t, err)
+	for i, stream := range streams {
+		a.Expect = append(a.Expect, eventstore.StreamVersion{Stream: stream, Version: versions[i]})
+	}
+	_, err = j.ledger.Store.Append(j.t.Context(), a)
 	require.NoError(j.t, err)
 }
 
