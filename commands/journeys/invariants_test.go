@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -72,8 +71,7 @@ func codeOf(err error) string {
 }
 
 // requireAsModelled holds all that the ledger knows to the model, and both to the invariants.
-func (j *journey) requireAsModelled(t *rapid.T) {
-	j.t = t
+func (j *journey) requireAsModelled() {
 	for _, id := range slices.Concat(j.firms, j.shops) {
 		j.requireSame("account "+j.names[id.String()], j.pictureOfAccount(j.accounts[id]), j.seenOfAccount(read[domain.Account](j, domain.AccountStream, id)))
 		if j.partners[id] == nil || j.partners[id].status == "" {
@@ -91,7 +89,7 @@ func (j *journey) requireAsModelled(t *rapid.T) {
 		j.requireSession(j.sessions[id], read[domain.Session](j, domain.SessionStream, id))
 	}
 	for id, known := range j.tasks {
-		require.Equal(t, known.status, string(read[domain.Task](j, domain.TaskStream, id).Status))
+		require.Equal(j.t, known.status, string(read[domain.Task](j, domain.TaskStream, id).Status))
 	}
 }
 
