@@ -98,6 +98,18 @@ func exampleHistory() projections.HistoryItem {
 	}
 }
 
+// exampleCursor is the next of an example's page.
+const exampleCursor = "eyJhZnRlciI6MX0"
+
+func exampleNotification() projections.NotificationItem {
+	x := exampleStory()
+	return projections.NotificationItem{
+		Position: 11, At: x.at, Kind: domain.CollaborationRequested{}.EventType(), Title: "Request from Horno Luna",
+		Body:          "Marta Luna (Horno Luna) asked Vidal to collaborate: “Please keep our books.”",
+		ConsultancyID: x.consultancy, ConsultancyName: "Vidal", ClientID: x.client, ClientName: "Horno Luna", CollaborationID: x.pair().CollaborationID(),
+	}
+}
+
 func exampleAccount() domain.Account {
 	x := exampleStory()
 	return domain.Account{

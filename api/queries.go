@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
@@ -87,6 +88,12 @@ type historyInput struct {
 	Paging
 }
 
+// notificationsInput selects from the caller's own list.
+type notificationsInput struct {
+	Unread bool `query:"unread" doc:"Only what is unread"`
+	Paging
+}
+
 // addQueries adds the lists that the read models answer.
 func (e *edge) addQueries() {
 	addList(e, keyRequired, "listRequests", "/v1/requests", "The request inbox of a party (S5)",
@@ -126,6 +133,12 @@ func (e *edge) addQueries() {
 		func(ctx context.Context, v projections.Viewer, in *historyInput) (projections.Page[projections.HistoryItem], error) {
 			return e.Engine.History(ctx, v, projections.HistoryQuery{Collaboration: in.ID, AsOf: in.AsOf, Paging: in.page()})
 		})
+	addAnswer(e, keyRequired, query("listNotifications", "/v1/notifications", "What the person is told of (S5, S6, S7)",
+		"The caller's own notifications, the newest first, and how many of the whole list are unread. The list holds the newest 500; MarkNotificationsRead marks it as read. Only a person has one, for each account: act as a member.",
+		projections.NotificationsPage{Page: projections.Page[projections.NotificationItem]{Items: []projections.NotificationItem{exampleNotification()}, Next: exampleCursor}, Unread: 1}),
+		func(ctx context.Context, v projections.Viewer, in *notificationsInput) (projections.NotificationsPage, error) {
+			return e.Engine.Notifications(ctx, v, projections.NotificationsQuery{Unread: in.Unread, Paging: in.page()})
+		})
 }
 
 // bodyOutput is an answer that is nothing but its body.
@@ -134,8 +147,13 @@ type bodyOutput[O any] struct{ Body O }
 // addList adds a list that the read models answer for a viewer, once they have reached the position that the caller names.
 func addList[I interface{ minPosition() int64 }, T any](e *edge, access access, id, path, summary, description string, item T,
 	list func(context.Context, projections.Viewer, *I) (projections.Page[T], error)) {
-	op := query(id, path, summary, description, projections.Page[T]{Items: []T{item}, Next: "eyJhZnRlciI6MX0"})
-	register(e, access, op, func(ctx context.Context, actor domain.Actor, in *I) (*bodyOutput[projections.Page[T]], error) {
+	addAnswer(e, access, query(id, path, summary, description, projections.Page[T]{Items: []T{item}, Next: exampleCursor}), list)
+}
+
+// addAnswer adds whatever else the read models answer so.
+func addAnswer[I interface{ minPosition() int64 }, O any](e *edge, access access, op huma.Operation,
+	answer func(context.Context, projections.Viewer, *I) (O, error)) {
+	register(e, access, op, func(ctx context.Context, actor domain.Actor, in *I) (*bodyOutput[O], error) {
 		viewer, err := e.viewer(ctx, actor)
 		if err != nil {
 			return nil, err
@@ -143,8 +161,8 @@ func addList[I interface{ minPosition() int64 }, T any](e *edge, access access, 
 		if err := e.modelsHave(ctx, (*in).minPosition()); err != nil {
 			return nil, err
 		}
-		page, err := list(ctx, viewer, in)
-		return &bodyOutput[projections.Page[T]]{Body: page}, err
+		body, err := answer(ctx, viewer, in)
+		return &bodyOutput[O]{Body: body}, err
 	})
 }
 

@@ -25,6 +25,7 @@ type sight struct {
 	stranger int    // status for a member of an account that has nothing to do with the pair
 	public   int    // status without a key
 	shows    bool   // the answer may name the consultancy, because everybody may know it
+	personal bool   // only a person has it, so the operator does not
 }
 
 // sights has every GET operation of the document. None of the answers may name anything of the pair unless it says so.
@@ -51,6 +52,25 @@ func sights(w *world) map[string]sight {
 		"getOpenAPI":       {path: "/openapi.json", stranger: 200, public: 200},
 		"getAsyncAPI":      {path: "/asyncapi.json", stranger: 200, public: 200},
 		"getEventSchema":   {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
+		"listRequests":      {path: "/v1/requests?party=" + client, stranger: 403, public: 401},
+		"listAccess":        {path: "/v1/access?client=" + client, stranger: 200, public: 401},
+		"listSessions":      {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
+		"listKPIs":          {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
+		"listTasks":         {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
+		"searchDirectory":   {path: "/v1/directory", stranger: 200, public: 200, shows: true},
+		"getHistory":        {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
+		"listNotifications": {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
+		"getAccount":        {path: "/v1/accounts/" + client, stranger: 404, public: 401},
+		"getPartnership":    {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},
+		"getCollaboration":  {path: "/v1/collaborations/" + w.collaboration.String(), stranger: 404, public: 401},
+		"listEvents":        {path: "/v1/events?limit=1000", stranger: 200, public: 401},
+		"getReceipt":        {path: "/v1/receipts/" + w.accept.CommandID.String(), stranger: 404, public: 401},
+		"streamEvents":      {path: "/v1/events/stream", stranger: 200, public: 401},
+		"getLiveness":       {path: "/healthz", stranger: 200, public: 200},
+		"getReadiness":      {path: "/readyz", stranger: 200, public: 200},
+		"getMetrics":        {path: "/metrics", stranger: 200, public: 200},
+		"getKeys":           {path: "/.well-known/jwks.json", stranger: 200, public: 200},
+		"getOpenAPI":        {path: "/openapi.json", stranger: 200, public: 200},
 	}
 }
 
@@ -80,7 +100,11 @@ func TestStrangersSeeNothing(t *testing.T) {
 				a := w.get(s.path, w.stranger.String())
 				require.Equal(t, s.stranger, a.status, "%s", a.body)
 				requireNone(t, a, s, secrets)
-				require.Equal(t, http.StatusOK, w.get(s.path, "").status, "the operator sees it")
+				if operator := w.get(s.path, ""); s.personal {
+					operator.problem(t, http.StatusForbidden, "member_required")
+				} else {
+					require.Equal(t, http.StatusOK, operator.status, "the operator sees it")
+				}
 			}
 			a := w.send(request{method: http.MethodGet, path: s.path})
 			require.Equal(t, s.public, a.status, "%s", a.body)
@@ -132,6 +156,34 @@ func TestPartiesSeeWhatIsTheirs(t *testing.T) {
 	account := query[domain.Account](w, w.espiga, "/v1/accounts/"+w.espiga.account.String(), nil)
 	require.Equal(t, "Espiga", account.Details.TradeName)
 	require.Equal(t, domain.RoleOwner, account.Members[w.espiga.user].Role)
+}
+
+func TestAPersonReadsTheirNotifications(t *testing.T) {
+	w := startWorld(t)
+	unread := url.Values{"unread": {"true"}}
+	page := query[projections.NotificationsPage](w, w.vidal, "/v1/notifications", unread)
+	require.Equal(t, 4, page.Unread)
+	require.Equal(t, "Access to Espiga granted", page.Items[0].Title)
+	require.Equal(t, "Request from Espiga", page.Items[1].Title)
+	require.Equal(t, w.collaboration, page.Items[1].CollaborationID)
+	require.False(t, page.Items[1].Read)
+
+	w.do(w.vidal, commands.MarkNotificationsRead{UpTo: page.Items[1].Position})
+	page = query[projections.NotificationsPage](w, w.vidal, "/v1/notifications", unread)
+	require.Equal(t, 1, page.Unread)
+	require.Len(t, page.Items, 1)
+	page = query[projections.NotificationsPage](w, w.vidal, "/v1/notifications", url.Values{"limit": {"2"}})
+	require.Equal(t, []bool{false, true}, []bool{page.Items[0].Read, page.Items[1].Read})
+	require.NotEmpty(t, page.Next)
+	page = query[projections.NotificationsPage](w, w.vidal, "/v1/notifications", url.Values{"cursor": {page.Next}})
+	require.Len(t, page.Items, 2)
+	require.Equal(t, 1, page.Unread)
+
+	require.Empty(t, query[projections.NotificationsPage](w, w.reader, "/v1/notifications", nil).Items, "an account manager without clients")
+	accepted := query[projections.NotificationsPage](w, w.espiga, "/v1/notifications", nil)
+	require.Equal(t, "Vidal accepted your request", accepted.Items[0].Title)
+	_, err := w.operator.As(w.vidal.account, w.vidal.user).Do(t.Context(), "MarkNotificationsRead", commands.MarkNotificationsRead{UpTo: w.last + 1})
+	require.Equal(t, "invalid", problemOf(t, err).Code)
 }
 
 func TestHistoryAsOfAMoment(t *testing.T) {

@@ -280,7 +280,7 @@ func kindOf(t reflect.Type) string {
 		return "time"
 	case t == reflect.TypeFor[domain.Permissions]():
 		return "level by section"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return "number"
 	case t.Kind() == reflect.Slice:
 		return "list of " + kindOf(t.Elem())

@@ -80,6 +80,7 @@ func List() []Spec {
 		does("S6", "RemindGrantEnds", "Remind the client of a grant's end: the clock alone may", RemindGrantEnds{pair}).by(TheLedger),
 
 		does("S7", "ConfigureKPINotifications", "Choose the KPIs to be told of", ConfigureKPINotifications{pair, []domain.Section{domain.Sales, domain.Banking}}).by(ConsultancyWorker),
+		does("S7", "MarkNotificationsRead", "Mark one's own notifications as read; ours, for the guide has no list of them", MarkNotificationsRead{42}).by(AMember),
 
 		does("S8", "AssignAccountManagers", "Put people in charge of a client", AssignAccountManagers{pair, []uuid.UUID{user}}).by(ConsultancyAdmin),
 		does("S8", "UnassignAccountManager", "End a person's charge of a client", UnassignAccountManager{pair, user}).by(ConsultancyAdmin, TheLedger),

@@ -109,6 +109,7 @@ func memberParties(account *domain.Account, member domain.Member, collaboration 
 	runs := member.Role == domain.RoleOwner || member.Role == domain.RoleAdministrator
 	firm := account.Type == domain.Consultancy
 	permissions, _, _ := account.RoleOf(member.Role)
+	add(true, AMember)
 	add(member.Role == domain.RoleOwner, AccountOwner)
 	add(runs, AccountAdmin)
 	add(runs && firm, ConsultancyAdmin)

@@ -25,6 +25,7 @@ const (
 	ConsultancyWorker Party = "the consultancy's owner, an administrator, or an account manager assigned to the client"
 	ClientAdmin       Party = "the client's owner or an administrator"
 	ClientEditor      Party = "a member of the client whose role may edit the section"
+	AMember           Party = "any member of an account"
 	TheInvited        Party = "the invited person"
 	ThePerson         Party = "the member concerned"
 	AService          Party = "a service of the platform"

@@ -253,6 +253,9 @@ func streamOf(event domain.Event) eventstore.StreamID {
 		domain.AccountStream: "AccountID", domain.PartnershipStream: "ConsultancyID", domain.CollaborationStream: "Pair",
 		domain.SessionStream: "SessionID", domain.TaskStream: "TaskID",
 	}[kind]
+	if e, ok := event.(domain.NotificationsRead); ok {
+		return eventstore.StreamID{Kind: kind, ID: domain.NotificationsID(e.AccountID, e.UserID)}
+	}
 	switch key := reflect.ValueOf(event).FieldByName(key).Interface().(type) {
 	case domain.Pair:
 		return eventstore.StreamID{Kind: kind, ID: key.CollaborationID()}

@@ -87,5 +87,7 @@ func Events() []EventType {
 		describe("A pending activity is cancelled", TaskCancelled{TaskID: task, ClientID: client, Section: Sales}),
 		describe("A completed activity is pending again", TaskReopened{TaskID: task, ClientID: client, Section: Sales}),
 		describe("A pending activity is completed", TaskCompleted{TaskID: task, ClientID: client, Section: Sales, ConsultancyID: consultancy, GrantID: grant}),
+
+		describe("A person has read their notifications up to a position of the log; ours, for the guide has no list of them", NotificationsRead{AccountID: consultancy, UserID: user, UpTo: 42}),
 	}
 }

@@ -17,6 +17,7 @@ const (
 	CollaborationStream = "collaboration"
 	SessionStream       = "session"
 	TaskStream          = "task"
+	NotificationsStream = "notifications"
 )
 
 // Event is a fact. Beside EventType and Parties each event has Apply(*S) for the state S of its stream.

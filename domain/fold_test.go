@@ -21,6 +21,8 @@ func foldAny(stream string, events ...domain.Event) error {
 		return domain.Fold(&domain.Collaboration{}, events...)
 	case domain.SessionStream:
 		return domain.Fold(&domain.Session{}, events...)
+	case domain.NotificationsStream:
+		return domain.Fold(&domain.Notifications{}, events...)
 	}
 	return domain.Fold(&domain.Task{}, events...)
 }
@@ -38,6 +40,7 @@ func TestFoldsAreDeterministicAndCloneIsolates(t *testing.T) {
 	t.Run(domain.CollaborationStream, checkFold[domain.Collaboration](domain.CollaborationStream))
 	t.Run(domain.SessionStream, checkFold[domain.Session](domain.SessionStream))
 	t.Run(domain.TaskStream, checkFold[domain.Task](domain.TaskStream))
+	t.Run(domain.NotificationsStream, checkFold[domain.Notifications](domain.NotificationsStream))
 }
 
 func checkFold[S any, P interface {

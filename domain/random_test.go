@@ -44,7 +44,7 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"sales", "edit", "<&>\u2028\"\\\x00"})).Draw(t, name))
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(rapid.Int64().Draw(t, name))
 	case reflect.Slice:
 		n := rapid.IntRange(0, 3).Draw(t, name)

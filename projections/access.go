@@ -413,12 +413,22 @@ func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.U
 			return err
 		}
 		account.closedAt = fact.At
-	case domain.PartnershipApplied, domain.PartnershipRejected, domain.ApplicationWithdrawn, domain.PartnershipSuspended, domain.PartnershipTerminated:
-		standing(false)
-	case domain.PartnershipAccepted, domain.PartnershipReinstated:
-		standing(true)
+	}
+	if inStanding, told := standingAfter(fact.Event); told {
+		standing(inStanding)
 	}
 	return nil
+}
+
+// standingAfter tells whether a partnership is in standing after an event that decides it; told is false for all others.
+func standingAfter(event domain.Event) (inStanding, told bool) {
+	switch event.(type) {
+	case domain.PartnershipAccepted, domain.PartnershipReinstated:
+		return true, true
+	case domain.PartnershipApplied, domain.PartnershipRejected, domain.ApplicationWithdrawn, domain.PartnershipSuspended, domain.PartnershipTerminated:
+		return false, true
+	}
+	return false, false
 }
 
 // selection is the condition that an AccessQuery puts on grants or sessions g, beside the person asked for.

@@ -227,6 +227,9 @@ func dailyWork() []func(*cast, scene) (domain.Actor, commands.Command) {
 		func(c *cast, s scene) (domain.Actor, commands.Command) {
 			return oneOf(s.choice, []domain.Actor{s.consultancy.owner, s.client.owner, s.manager}), commands.CompleteTask{TaskID: oneOf(s.choice, c.tasks)}
 		},
+		func(_ *cast, s scene) (domain.Actor, commands.Command) {
+			return oneOf(s.choice, []domain.Actor{s.consultancy.owner, s.client.owner, s.manager}), commands.MarkNotificationsRead{UpTo: int64(s.choice + 1)}
+		},
 		func(c *cast, s scene) (domain.Actor, commands.Command) {
 			return s.client.owner, commands.ReopenTask{TaskID: oneOf(s.choice, c.tasks)}
 		},

@@ -35,6 +35,7 @@ func models() []model {
 		historyModel(),
 		kpiModel(),
 		namesModel(),
+		notificationsModel(),
 		requestsModel(),
 		sessionsModel(),
 		tasksModel(),

@@ -196,3 +196,32 @@ type HistoryQuery struct {
 	AsOf          time.Time // zero: now
 	Paging
 }
+
+// NotificationItem is one thing that a person is told of: in words, and where it leads. What the event does not concern is left out.
+type NotificationItem struct {
+	Position        int64     `json:"position"` // of the event; what MarkNotificationsRead takes
+	At              time.Time `json:"at"`
+	Kind            string    `json:"kind"`  // wire name of the event
+	Title           string    `json:"title"` // a few words, for example: Request from Horno Luna
+	Body            string    `json:"body"`  // one sentence
+	ConsultancyID   uuid.UUID `json:"consultancyId"`
+	ConsultancyName string    `json:"consultancyName"`
+	ClientID        uuid.UUID `json:"clientId,omitzero"`
+	ClientName      string    `json:"clientName,omitempty"`
+	CollaborationID uuid.UUID `json:"collaborationId,omitzero"`
+	TaskID          uuid.UUID `json:"taskId,omitzero"`
+	GoTo            string    `json:"goTo,omitempty"` // where the task's Go to button leads
+	Read            bool      `json:"read"`
+}
+
+// NotificationsPage is a part of a person's list, with how much of the whole list is unread.
+type NotificationsPage struct {
+	Page[NotificationItem]
+	Unread int `json:"unread"`
+}
+
+// NotificationsQuery selects from the viewer's own list.
+type NotificationsQuery struct {
+	Unread bool // only those
+	Paging
+}

@@ -58,6 +58,17 @@ func (v Viewer) mustBe(party uuid.UUID) error {
 	return nil
 }
 
+// mustBeAPerson keeps out whoever is no member of an account: what is a person's own is nobody else's.
+func (v Viewer) mustBeAPerson() error {
+	if err := v.mustBeSignedIn(); err != nil {
+		return err
+	}
+	if v.everything {
+		return domain.Forbid("member_required", "this is a person's own: ask for it as a member of an account")
+	}
+	return nil
+}
+
 // restrict is the condition, on the columns that name the parties of a row, under which the row is the viewer's to see. Every
 // statement that reads items has it.
 func (v Viewer) restrict(args *arguments, partyColumns ...string) string {

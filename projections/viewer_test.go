@@ -78,7 +78,7 @@ func privateQueries() map[string][]asked {
 }
 
 func TestEveryQueryIsHeldToItsViewer(t *testing.T) {
-	require.ElementsMatch(t, queryMethods(), append(slices.Collect(maps.Keys(privateQueries())), "Directory"), "each query has its place in this test")
+	require.ElementsMatch(t, queryMethods(), append(slices.Collect(maps.Keys(privateQueries())), "Directory", "Notifications"), "each query has its place in this test; everybody asks for their own Notifications alone")
 	onEach(t, func(t *testing.T, w *world) {
 		vidal, soler := engaged(w, "Vidal"), engaged(w, "Soler")
 		bystander := w.client("Bystander", domain.PlanFree)

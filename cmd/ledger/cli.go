@@ -25,13 +25,14 @@ type cli struct {
 	Bench       benchCommand       `cmd:"" group:"Run a ledger:" help:"Measure a ledger on this machine."`
 	Version     versionCommand     `cmd:"" group:"Run a ledger:" help:"Print the version."`
 
-	Do        doCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"Submit a command, such as GrantAccess."`
-	Inbox     inboxCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"List the requests of a consultancy or a client."`
-	Access    accessCommand    `cmd:"" group:"Talk to a ledger that runs:" help:"List who may act in which client account."`
-	KPI       kpiCommand       `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
-	Directory directoryCommand `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`
-	History   historyCommand   `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
-	Tail      tailCommand      `cmd:"" group:"Talk to a ledger that runs:" help:"Follow the events as they happen."`
+	Do            doCommand            `cmd:"" group:"Talk to a ledger that runs:" help:"Submit a command, such as GrantAccess."`
+	Inbox         inboxCommand         `cmd:"" group:"Talk to a ledger that runs:" help:"List the requests of a consultancy or a client."`
+	Access        accessCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List who may act in which client account."`
+	KPI           kpiCommand           `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
+	Directory     directoryCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`
+	History       historyCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
+	Notifications notificationsCommand `cmd:"" group:"Talk to a ledger that runs:" help:"List what a person is told of."`
+	Tail          tailCommand          `cmd:"" group:"Talk to a ledger that runs:" help:"Follow the events as they happen."`
 }
 
 // storage is where a ledger keeps what it knows.

@@ -229,6 +229,38 @@ func (c historyCommand) Run(ctx context.Context, std *streams) error {
 	})
 }
 
+// notificationsCommand lists what a person is told of.
+type notificationsCommand struct {
+	Unread bool `help:"Only what is unread."`
+	paging
+	connection
+}
+
+// Help tells whose list it is.
+func (notificationsCommand) Help() string {
+	return "Name the person with --as. Submit MarkNotificationsRead with the position of the newest one to mark the list as read."
+}
+
+// Run lists them.
+func (c notificationsCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	if c.Unread {
+		query.Set("unread", "true")
+	}
+	table := term.NewTable("POSITION", "AT", "UNREAD", "TITLE", "WHAT HAPPENED")
+	return list(ctx, std, ledger, c.JSON, "/v1/notifications", query, table, func(t *term.Table, item projections.NotificationItem) {
+		unread := "unread"
+		if item.Read {
+			unread = ""
+		}
+		t.Row(item.Position, moment(&item.At), unread, item.Title, item.Body)
+	})
+}
+
 // moment is a time as tables show it, to the second and in UTC; empty for none.
 func moment(t *time.Time) string {
 	if t == nil {

@@ -93,6 +93,8 @@ func TestQueriesOfWhatTheDemoLeaves(t *testing.T) {
 	require.Regexp(t, `Ferretería Núñez +journal +1 +1 +0`, ask("kpi", "--consultancy", vidal, "--as", vidal+"/"+manager))
 	require.Regexp(t, `Vidal Asesoría +Barcelona +ES`, ask("directory", "ASESORIA"))
 	require.Regexp(t, `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +.*Lucía Fernández`, ask("history", espiga.CollaborationID.String()))
+	require.Regexp(t, `(?m)^\d+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +unread +Request from La Espiga +.*asked Vidal Asesoría to collaborate`,
+		ask("notifications", "--unread", "--as", vidal+"/"+access.Items[0].People[0].UserID.String()))
 
 	code, stdout, stderr = runLedger(t, nil, append([]string{"inbox", vidal, "--limit", "2"}, connect...)...)
 	require.Equal(t, exitOK, code)
