@@ -17,7 +17,7 @@ import (
 
 // Limits of a filling.
 const (
-	maxPostgresBatch = 48 << 20 // bytes of records that one transaction takes on, and a page more: the larger, the fewer rows are written again
+	maxPostgresBatch = 32 << 20 // bytes of records that one transaction takes on, and a page more: the larger, the fewer rows are written again
 	maxSQLiteBatch   = 16 << 20 // likewise; smaller, because everybody else who writes waits meanwhile
 	pagesAhead       = 8        // that are decoded before they are folded
 	maxIndexing      = 4        // generations that are indexed at the same time

@@ -5,7 +5,7 @@ import "context"
 // Limits of what is held in memory, in bytes of the records that it was folded from: the rows take about a third of that.
 const (
 	maxLiveMemory    = 16 << 20  // of the live generations
-	maxFillingMemory = 256 << 20 // of generations that are being filled
+	maxFillingMemory = 192 << 20 // of generations that are being filled
 )
 
 // memory holds rows of one generation from page to page, so that they need not be read again. It is right as long as nobody else
