@@ -32,26 +32,6 @@ type sight struct {
 func sights(w *world) map[string]sight {
 	consultancy, client := w.vidal.account.String(), w.espiga.account.String()
 	return map[string]sight{
-		"listRequests":     {path: "/v1/requests?party=" + client, stranger: 403, public: 401},
-		"listAccess":       {path: "/v1/access?client=" + client, stranger: 200, public: 401},
-		"listSessions":     {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
-		"listKPIs":         {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
-		"listTasks":        {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
-		"searchDirectory":  {path: "/v1/directory", stranger: 200, public: 200, shows: true},
-		"getHistory":       {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
-		"getAccount":       {path: "/v1/accounts/" + client, stranger: 404, public: 401},
-		"getPartnership":   {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},
-		"getCollaboration": {path: "/v1/collaborations/" + w.collaboration.String(), stranger: 404, public: 401},
-		"listEvents":       {path: "/v1/events?limit=1000", stranger: 200, public: 401},
-		"getReceipt":       {path: "/v1/receipts/" + w.accept.CommandID.String(), stranger: 404, public: 401},
-		"streamEvents":     {path: "/v1/events/stream", stranger: 200, public: 401},
-		"getLiveness":      {path: "/healthz", stranger: 200, public: 200},
-		"getReadiness":     {path: "/readyz", stranger: 200, public: 200},
-		"getMetrics":       {path: "/metrics", stranger: 200, public: 200},
-		"getKeys":          {path: "/.well-known/jwks.json", stranger: 200, public: 200},
-		"getOpenAPI":       {path: "/openapi.json", stranger: 200, public: 200},
-		"getAsyncAPI":      {path: "/asyncapi.json", stranger: 200, public: 200},
-		"getEventSchema":   {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
 		"listRequests":      {path: "/v1/requests?party=" + client, stranger: 403, public: 401},
 		"listAccess":        {path: "/v1/access?client=" + client, stranger: 200, public: 401},
 		"listSessions":      {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
@@ -59,7 +39,6 @@ func sights(w *world) map[string]sight {
 		"listTasks":         {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
 		"searchDirectory":   {path: "/v1/directory", stranger: 200, public: 200, shows: true},
 		"getHistory":        {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
-		"listNotifications": {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
 		"getAccount":        {path: "/v1/accounts/" + client, stranger: 404, public: 401},
 		"getPartnership":    {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},
 		"getCollaboration":  {path: "/v1/collaborations/" + w.collaboration.String(), stranger: 404, public: 401},
@@ -71,6 +50,9 @@ func sights(w *world) map[string]sight {
 		"getMetrics":        {path: "/metrics", stranger: 200, public: 200},
 		"getKeys":           {path: "/.well-known/jwks.json", stranger: 200, public: 200},
 		"getOpenAPI":        {path: "/openapi.json", stranger: 200, public: 200},
+		"getAsyncAPI":       {path: "/asyncapi.json", stranger: 200, public: 200},
+		"getEventSchema":    {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
+		"listNotifications": {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
 	}
 }
 

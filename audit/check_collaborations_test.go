@@ -18,6 +18,12 @@ func wrongCollaborations() []wrong {
 		{"accepted twice", audit.CollaborationState, active, func(p *play) {
 			p.by(anna, domain.CollaborationAccepted{Pair: pair, Engagement: 1})
 		}, []string{"CollaborationAccepted", "CollaborationAccepted"}},
+		{"declined by the ledger itself while both are there", audit.CollaborationState, pending, func(p *play) {
+			p.by(clock, domain.CollaborationDeclined{Pair: pair, Engagement: 1, ReasonCode: domain.DeclinedForGood})
+		}, []string{"CollaborationDeclined"}},
+		{"declined for the ledger's own reason", audit.ActorKindWrong, pending, func(p *play) {
+			p.by(anna, domain.CollaborationDeclined{Pair: pair, Engagement: 1, ReasonCode: domain.DeclinedForGood})
+		}, []string{"CollaborationDeclined"}},
 		{"accepted once withdrawn", audit.CollaborationState, pending, func(p *play) {
 			p.by(lucia, domain.RequestWithdrawn{Pair: pair, Engagement: 1}).by(anna, domain.CollaborationAccepted{Pair: pair, Engagement: 1})
 		}, []string{"CollaborationAccepted", "RequestWithdrawn"}},

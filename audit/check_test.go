@@ -68,7 +68,7 @@ func TestAWholeEngagementIsClean(t *testing.T) {
 	p := newPlay(t)
 	again(p).by(lucia, grants(p, otherGrant, 4))
 	p.by(anna, domain.ClientAccountOpened{
-		Pair: pair, SessionID: sessionID, UserID: anna.UserID, GrantID: otherGrant, AccessEpoch: 4, Permissions: effective, ExpiresAt: p.now.Add(time.Hour),
+		Pair: pair, SessionID: sessionID, UserID: anna.UserID, GrantID: otherGrant, AccessEpoch: 4, StandingEpoch: 1, Permissions: effective, ExpiresAt: p.now.Add(time.Hour),
 	})
 	p.by(anna, domain.TaskCompleted{TaskID: domain.TaskID(espiga, "erp-1"), ClientID: espiga, Section: domain.Sales, ConsultancyID: vidal, GrantID: otherGrant})
 	p.after(time.Hour).by(clock, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: domain.Lapsed})
@@ -151,6 +151,10 @@ func wrongAccess() []wrong {
 			p.by(lucia, domain.AccessSuspended{Pair: pair, GrantID: grantID, AccessEpoch: 2}).by(lucia, domain.AccessResumed{Pair: pair, GrantID: grantID, AccessEpoch: 2})
 			p.by(anna, opens(p, anna))
 		}, []string{"ClientAccountOpened", "AccessSuspended"}},
+		{"an old standing", audit.EpochStale, granted, func(p *play) {
+			p.by(reviewer, domain.PartnershipSuspended{ConsultancyID: vidal, Reason: domain.SuspendedForBreach}).by(reviewer, domain.PartnershipReinstated{ConsultancyID: vidal})
+			p.by(anna, opens(p, anna))
+		}, []string{"ClientAccountOpened", "PartnershipReinstated"}},
 		{"a grant of the engagement before", audit.EngagementRevived, again, func(p *play) {
 			p.by(anna, opens(p, anna))
 		}, []string{"ClientAccountOpened", "AccessGranted", "CollaborationAccepted"}},

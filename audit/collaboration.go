@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -137,7 +138,13 @@ func (c *checker) foldEngagement(f *fact) {
 		c.answer(f, k, e.Engagement, domain.CollaborationActive)
 	case domain.CollaborationDeclined:
 		k := c.pairOf(f, e.Pair)
-		c.byMember(f, managing(), e.ConsultancyID)
+		own := f.actor.Kind == domain.ActorSystem
+		if own {
+			c.must(c.leftFor(e.Pair) != "", CollaborationState, nil, "the ledger itself declines, and no side has left for good")
+		} else {
+			c.byMember(f, managing(), e.ConsultancyID)
+		}
+		c.must(own == (e.ReasonCode == domain.DeclinedForGood), ActorKindWrong, nil, "a %s does not decline for %s", f.actor.Kind, e.ReasonCode)
 		c.answer(f, k, e.Engagement, domain.CollaborationRefused)
 	case domain.RequestWithdrawn:
 		k := c.pairOf(f, e.Pair)
@@ -266,13 +273,21 @@ func (c *checker) endsFor(f *fact, pair domain.Pair) domain.Side {
 		}
 		return domain.ConsultancySide
 	}
-	terminated := get(c.partnerships, pair.ConsultancyID).status == domain.PartnershipOver
-	if terminated || get(c.accounts, pair.ConsultancyID).closed.Position != 0 {
+	side := c.leftFor(pair)
+	c.must(side != "", EndIncomplete, nil, "the ledger itself ends it, and no side has left for good")
+	return cmp.Or(side, domain.ClientSide)
+}
+
+// leftFor is the side that has left for good, if one has: its partnership was terminated, whatever came after, or its account is closed.
+func (c *checker) leftFor(pair domain.Pair) domain.Side {
+	partner := get(c.partnerships, pair.ConsultancyID).status
+	switch {
+	case partner != domain.PartnershipInStanding && partner != domain.PartnershipOnHold, get(c.accounts, pair.ConsultancyID).closed.Position != 0:
 		return domain.ConsultancySide
+	case get(c.accounts, pair.ClientID).closed.Position != 0:
+		return domain.ClientSide
 	}
-	client := get(c.accounts, pair.ClientID)
-	c.must(client.closed.Position != 0, EndIncomplete, nil, "the ledger itself ends it, and no side has left for good")
-	return domain.ClientSide
+	return ""
 }
 
 // endCommand looks back at a command: what only an end of the collaboration explains must have come with it.

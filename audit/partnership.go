@@ -12,6 +12,7 @@ import (
 type partnership struct {
 	status     domain.PartnershipStatus
 	since      EventRef
+	standings  int // how often it has come into standing
 	suspension domain.SuspensionReason
 	profile    EventRef // the latest revision's submission or review
 	revisions  int
@@ -58,6 +59,7 @@ func (c *checker) foldPartnership(f *fact) {
 		c.byReviewer(f)
 		c.eligible(e.ConsultancyID)
 		p.status, p.since = accepted, f.ref
+		p.standings++
 	case domain.PartnershipRejected:
 		p := c.partnershipOf(f, e.ConsultancyID, applied)
 		c.byReviewer(f)
@@ -77,6 +79,7 @@ func (c *checker) foldPartnership(f *fact) {
 		}
 		c.eligible(e.ConsultancyID)
 		p.status, p.suspension, p.since = accepted, "", f.ref
+		p.standings++
 	case domain.PartnershipTerminated:
 		p := c.partnershipOf(f, e.ConsultancyID, accepted, suspended)
 		c.byReviewer(f)

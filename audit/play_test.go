@@ -225,7 +225,7 @@ func completed(by uuid.UUID) domain.TaskCompleted {
 // opens is a log-in as it should be.
 func opens(p *play, who domain.Actor) domain.ClientAccountOpened {
 	return domain.ClientAccountOpened{
-		Pair: pair, SessionID: sessionID, UserID: who.UserID, GrantID: grantID, AccessEpoch: 1, Permissions: effective, ExpiresAt: p.now.Add(time.Hour),
+		Pair: pair, SessionID: sessionID, UserID: who.UserID, GrantID: grantID, AccessEpoch: 1, StandingEpoch: 1, Permissions: effective, ExpiresAt: p.now.Add(time.Hour),
 	}
 }
 

@@ -90,7 +90,7 @@ func Rules() []Rule {
 		{ActedAfterEnd, "What ends holds until its end, and nothing that needs it is recorded at or after that", "invariant 3"},
 		{ClockEarly, "What the clock records of an end comes at or after that end, and names it", "invariant 3"},
 		{EpochNotRaised, "Each grant, change, suspension, revocation, expiry and end of access raises the access epoch by one; a resumption keeps it", "invariant 4"},
-		{EpochStale, "A log-in has the grant's current access epoch", "invariant 4"},
+		{EpochStale, "A log-in has the grant's current access epoch, and is of the partnership's current standing", "invariant 4"},
 		{EngagementRevived, "A new engagement revives no grant and no account manager of an old one", "invariant 5"},
 		{WidenedByOther, "Only the client grants, changes, extends, resumes and attests access", "invariant 6"},
 		{ActorNotAParty, "Who acts does so for an account that is a party of what it did", "invariant 8"},

@@ -14,6 +14,7 @@ type session struct {
 	user   uuid.UUID
 	grant  uuid.UUID
 	epoch  int
+	stands int // which standing of the partnership
 	until  time.Time
 	opened EventRef
 	closed EventRef // none while it is open
@@ -44,7 +45,7 @@ func (c *checker) foldSession(f *fact) {
 	switch e := f.event.(type) {
 	case domain.ClientAccountOpened:
 		c.in(f, domain.SessionStream, e.SessionID)
-		k := get(c.collaborations, e.Pair)
+		k, partner := get(c.collaborations, e.Pair), get(c.partnerships, e.ConsultancyID)
 		c.mayWork(f, k, e.Pair, e.GrantID)
 		c.must(e.UserID == f.actor.UserID, ActorNotAParty, nil, "it is the log-in of person %s", e.UserID)
 		s := get(c.sessions, e.SessionID)
@@ -59,8 +60,9 @@ func (c *checker) foldSession(f *fact) {
 			c.must(k.grant.until.IsZero() || !e.ExpiresAt.After(k.grant.until), SessionTooLong, refs(k.grant.since),
 				"it ends at %s, and the grant at %s", stamp(e.ExpiresAt), stamp(k.grant.until))
 		}
+		c.must(e.StandingEpoch == 0 || e.StandingEpoch == partner.standings, EpochStale, refs(partner.since), "it is of standing %d, and the partnership of %d", e.StandingEpoch, partner.standings)
 		c.must(e.ExpiresAt.Sub(f.at()) <= sessionLasts, SessionTooLong, nil, "it ends at %s, more than an hour later", stamp(e.ExpiresAt))
-		*s = session{pair: e.Pair, user: e.UserID, grant: e.GrantID, epoch: e.AccessEpoch, until: e.ExpiresAt, opened: f.ref}
+		*s = session{pair: e.Pair, user: e.UserID, grant: e.GrantID, epoch: e.AccessEpoch, stands: e.StandingEpoch, until: e.ExpiresAt, opened: f.ref}
 	case domain.ClientAccountClosed:
 		c.foldClosed(f, e)
 	}
@@ -96,11 +98,12 @@ func (c *checker) foldClosed(f *fact, e domain.ClientAccountClosed) {
 // holds tells whether the access behind a log-in is what it was.
 func (c *checker) holds(s *session, at time.Time) bool {
 	consultancy, client, k := get(c.accounts, s.pair.ConsultancyID), get(c.accounts, s.pair.ClientID), get(c.collaborations, s.pair)
+	partner := get(c.partnerships, s.pair.ConsultancyID)
 	m, there := consultancy.members[s.user]
 	_, assigned := k.managers[s.user]
 	return there && (m.role != domain.RoleAccountManager || assigned) &&
 		consultancy.closed.Position == 0 && client.closed.Position == 0 &&
-		k.status == domain.CollaborationActive && get(c.partnerships, s.pair.ConsultancyID).status == domain.PartnershipInStanding &&
+		k.status == domain.CollaborationActive && partner.status == domain.PartnershipInStanding && partner.standings == s.stands &&
 		k.grant.id == s.grant && k.grant.status == domain.GrantLive && !reached(k.grant.until, at) && k.grant.epoch == s.epoch
 }
 

@@ -76,7 +76,7 @@ func (c AcceptCollaboration) Decide(d *Decision) error {
 // DeclineCollaboration declines a client's request (H).
 type DeclineCollaboration struct {
 	PairFields
-	ReasonCode domain.DeclineReason `json:"reasonCode" enum:"no_capacity,not_our_field,conflict_of_interest,other" doc:"Why"`
+	ReasonCode domain.DeclineReason `json:"reasonCode" enum:"no_capacity,not_our_field,conflict_of_interest,left_for_good,other" doc:"Why; left_for_good is the ledger's own"`
 }
 
 // Decide asks the pair.

@@ -81,6 +81,7 @@ func asked(engagement int, before ...domain.Event) then {
 
 func requestScenarios() []scenario {
 	ask := RequestCollaboration{theirs, "Please keep our books."}
+	leave, gone := DeclineCollaboration{theirs, domain.DeclinedForGood}, domain.CollaborationDeclined{Pair: firmAndShop, Engagement: 1, ReasonCode: domain.DeclinedForGood}
 	accept, decline, withdraw := AcceptCollaboration{theirs}, DeclineCollaboration{theirs, domain.DeclinedNoCapacity}, WithdrawRequest{theirs}
 	lapse := ExpireRequest{theirs}
 	blocks, unblocks := BlockClient{theirs}, UnblockClient{theirs}
@@ -144,6 +145,14 @@ func requestScenarios() []scenario {
 		{"the client", pending, by(shopOwner, decline), forbids("not_a_member")},
 		{"lost to accept", active, by(firmOwner, decline), refuses("not_pending", "active")},
 		{"lost to the clock", pending, by(firmOwner, decline).at(requestEnd), refuses("not_pending", "expired")},
+		{"the ledger, when the partnership was terminated", history(pending, terminated), by(reactor, leave), raises(gone)},
+		{"the ledger, when who was terminated has applied again", history(pending, terminated, domain.PartnershipApplied{ConsultancyID: firmID}), by(reactor, leave), raises(gone)},
+		{"the ledger, when the consultancy has closed its account", history(pending, firmClosed), by(reactor, leave), raises(gone)},
+		{"the ledger, when the client has closed its account", history(pending, shopClosed), by(reactor, leave), raises(gone)},
+		{"the ledger, when the partnership is only suspended", history(pending, notInStanding), by(reactor, leave), refuses("collaboration_goes_on", "pending")},
+		{"the ledger, twice", history(pending, gone, terminated), by(reactor, leave), refuses("not_pending", "declined")},
+		{"the ledger, for a reason of people", history(pending, terminated), by(reactor, decline), forbids("reason_reserved")},
+		{"a person, for the ledger's own reason", history(pending, shopClosed), by(firmOwner, leave), forbids("reason_reserved")},
 		{"a block is no reason that one may give", pending, by(firmOwner, DeclineCollaboration{theirs, domain.DeclinedByBlock}), malforms("reasonCode")},
 
 		{"the client's administrator", pending, by(shopAdmin, withdraw), raises(withdrawn)},
@@ -270,6 +279,7 @@ func endScenarios() []scenario {
 		{"without standing", history(active, notInStanding), by(firmOwner, end), raises(over(domain.ConsultancySide, 1))},
 		{"with a suspended grant", history(active, financeGrant, suspended), by(shopAdmin, end), raises(domain.AccessRevoked{Pair: firmAndShop, GrantID: grantID, AccessEpoch: 3}, over(domain.ClientSide, 4))},
 		{"the ledger, when the partnership was terminated", history(inside, terminated), by(reactor, end), raises(revoked, unassigned(firmManager), over(domain.ConsultancySide, 3))},
+		{"the ledger, when who was terminated has applied again", history(active, terminated, domain.PartnershipApplied{ConsultancyID: firmID}), by(reactor, end), raises(over(domain.ConsultancySide, 1))},
 		{"the ledger, when the consultancy has closed its account", history(active, firmClosed), by(reactor, end), raises(over(domain.ConsultancySide, 1))},
 		{"the ledger, when the client has closed its account", history(active, shopClosed), by(reactor, end), raises(over(domain.ClientSide, 1))},
 		{"with a consultancy that has closed its account", history(active, firmClosed), by(shopOwner, end), raises(over(domain.ClientSide, 1))},

@@ -62,7 +62,7 @@ func List() []Spec {
 		does("S5", "MarkConversationRead", "Mark the conversation as read by the actor's side", MarkConversationRead{pair}).by(ClientAdmin, ConsultancyWorker),
 		creates("S5", "RequestCollaboration", "Ask a consultancy to collaborate", RequestCollaboration{pair, "Please keep our books."}, requested).by(ClientAdmin),
 		does("S5", "AcceptCollaboration", "Accept a client's request", AcceptCollaboration{pair}).by(ConsultancyAdmin),
-		does("S5", "DeclineCollaboration", "Decline a client's request", DeclineCollaboration{pair, domain.DeclinedNoCapacity}).by(ConsultancyAdmin),
+		does("S5", "DeclineCollaboration", "Decline a client's request", DeclineCollaboration{pair, domain.DeclinedNoCapacity}).by(ConsultancyAdmin, TheLedger),
 		does("S5", "WithdrawRequest", "Take a request back", WithdrawRequest{pair}).by(ClientAdmin),
 		does("S5", "ExpireRequest", "Record that a request lapsed: the clock alone may", ExpireRequest{pair}).by(TheLedger),
 		does("S5", "BlockClient", "Keep a client from writing and asking", BlockClient{pair}).by(ConsultancyAdmin),

@@ -146,6 +146,7 @@ func pairWorlds() []world {
 		{"granted, the partnership suspended", history(inside, notInStanding)},
 		{"granted, the partnership terminated", history(inside, terminated)},
 		{"pending, the partnership suspended", history(pending, notInStanding)},
+		{"pending, the partnership terminated", history(pending, terminated)},
 		{"granted, the consultancy's account closed", history(inside, firmClosed)},
 		{"granted, the client's account closed", history(inside, shopClosed)},
 		{"pending, the consultancy's account closed", history(pending, firmClosed)},

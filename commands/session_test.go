@@ -10,11 +10,16 @@ import (
 func TestSessionCommands(t *testing.T) { run(t, sessionScenarios()) }
 
 // login is the log-in of the assigned account manager, in the morning before noon.
-var login = domain.ClientAccountOpened{Pair: firmAndShop, SessionID: id(81), UserID: firmManager.UserID, GrantID: grantID, AccessEpoch: 1, Permissions: financeMay, Purpose: "Monthly closing", ExpiresAt: noon.Add(time.Minute)}
+var login = domain.ClientAccountOpened{Pair: firmAndShop, SessionID: id(81), UserID: firmManager.UserID, GrantID: grantID, AccessEpoch: 1, StandingEpoch: 1, Permissions: financeMay, Purpose: "Monthly closing", ExpiresAt: noon.Add(time.Minute)}
 
 // opens is the outcome of logging in at noon.
 func opens(actor domain.Actor, permissions domain.Permissions, epoch int, end time.Time) then {
-	e := domain.ClientAccountOpened{Pair: firmAndShop, SessionID: fresh(1), UserID: actor.UserID, GrantID: grantID, AccessEpoch: epoch, Permissions: permissions, Purpose: "Monthly closing", ExpiresAt: end}
+	return opensIn(1, actor, permissions, epoch, end)
+}
+
+// opensIn is that in a later standing of the partnership.
+func opensIn(standing int, actor domain.Actor, permissions domain.Permissions, epoch int, end time.Time) then {
+	e := domain.ClientAccountOpened{Pair: firmAndShop, SessionID: fresh(1), UserID: actor.UserID, GrantID: grantID, AccessEpoch: epoch, StandingEpoch: standing, Permissions: permissions, Purpose: "Monthly closing", ExpiresAt: end}
 	tokens, err := NewTokenSigner(testKey, testIssuer)
 	if err != nil {
 		panic(err)
@@ -80,7 +85,7 @@ func sessionScenarios() []scenario {
 		{"the consultancy has closed its account", history(inside, firmClosed), by(firmOwner, open), refuses("account_closed", "closed")},
 		{"the client has closed its account", history(inside, shopClosed), by(firmManager, open), refuses("account_closed", "closed")},
 		{"a terminated partnership", history(inside, terminated), by(firmOwner, open), refuses("partnership_not_in_standing", "terminated")},
-		{"a partner that was reinstated", history(inside, notInStanding, reinstated), by(firmOwner, open), opens(firmOwner, financeMay, 1, inAnHour)},
+		{"a partner that was reinstated", history(inside, notInStanding, reinstated), by(firmOwner, open), opensIn(2, firmOwner, financeMay, 1, inAnHour)},
 		{"at the grant's end", history(active, until(noon)), by(firmOwner, open), refuses("no_live_grant", "expired")},
 		{"a new engagement revives no grant", newEngagement(inside), by(firmOwner, open), refuses("no_live_grant", "none")},
 		{"a grant of which the plan includes nothing", history(active, roleExists, domain.AccessGranted{Pair: firmAndShop, GrantID: grantID, RoleID: domain.RoleHR, RoleVersion: 1, Permissions: domain.Permissions{domain.Team: domain.Edit}, AccessEpoch: 1}, subscribed(shopOwner, domain.PlanBasic)), by(firmOwner, open), refuses("role_not_in_plan", "basic")},
@@ -106,6 +111,7 @@ func sessionScenarios() []scenario {
 		{"the ledger, while the grant is suspended", history(loggedIn, suspended), by(reactor, logOut), raises(lost)},
 		{"the ledger, after the grant was resumed", history(loggedIn, suspended, resumed), by(reactor, logOut), raises(lost)},
 		{"the ledger, without standing", history(loggedIn, notInStanding), by(reactor, logOut), raises(lost)},
+		{"the ledger, after the partnership was reinstated", history(loggedIn, notInStanding, reinstated), by(reactor, logOut), raises(lost)},
 		{"the ledger, after the collaboration ended", newEngagement(loggedIn), by(reactor, logOut), raises(lost)},
 		{"the ledger, after the person left", history(loggedIn, left), by(reactor, logOut), raises(lost)},
 		{"the ledger, after the person was unassigned", history(loggedIn, domain.AccountManagerUnassigned{Pair: firmAndShop, UserID: firmManager.UserID}), by(reactor, logOut), raises(lost)},

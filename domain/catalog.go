@@ -80,7 +80,7 @@ func Events() []EventType {
 		describe("A person is no longer in charge of the client", AccountManagerUnassigned{Pair: pair, UserID: user}),
 		describe("The collaboration ends, and with it all access", CollaborationEnded{Pair: pair, Engagement: 1, EndedBy: ClientSide, Reason: "We found somebody nearer.", AccessEpoch: 4}),
 
-		describe("A person of the consultancy logs in to the client's account", ClientAccountOpened{Pair: pair, SessionID: session, UserID: user, GrantID: grant, AccessEpoch: 1, Permissions: granted, Purpose: "Monthly closing", ExpiresAt: moment}),
+		describe("A person of the consultancy logs in to the client's account", ClientAccountOpened{Pair: pair, SessionID: session, UserID: user, GrantID: grant, AccessEpoch: 1, StandingEpoch: 1, Permissions: granted, Purpose: "Monthly closing", ExpiresAt: moment}),
 		describe("A log-in to the client's account ends", ClientAccountClosed{Pair: pair, SessionID: session, Reason: LoggedOut}),
 
 		describe("A pending activity is raised in a section of the client's account", TaskRaised{TaskID: task, ClientID: client, Section: Sales, Title: "Categorise 3 invoices", ExternalRef: "erp-4711", GoTo: "https://app.example/sales/4711", DueAt: moment}),

@@ -61,13 +61,14 @@ type CollaborationAccepted struct {
 // DeclineReason is why a consultancy did not take a client on.
 type DeclineReason string
 
-// The reasons. DeclinedByBlock is that of a request which a block closed.
+// The reasons. DeclinedByBlock is that of a request which a block closed, and DeclinedForGood the ledger's own.
 const (
 	DeclinedNoCapacity  DeclineReason = "no_capacity"
 	DeclinedNotOurField DeclineReason = "not_our_field"
 	DeclinedConflict    DeclineReason = "conflict_of_interest"
 	DeclinedOther       DeclineReason = "other"
 	DeclinedByBlock     DeclineReason = "blocked"
+	DeclinedForGood     DeclineReason = "left_for_good" // the partnership was terminated, or an account was closed
 )
 
 // CollaborationDeclined refuses a request (H).

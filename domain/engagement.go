@@ -239,13 +239,21 @@ func (g Engagement) Accept(actor Actor, now time.Time) ([]Event, error) {
 	return []Event{CollaborationAccepted{Pair: g.Pair, Engagement: g.Collaboration.Engagement}}, nil
 }
 
-// Decline refuses the request (H).
+// Decline refuses the request (H). The ledger itself does it, with a reason of its own, when a side has left for good (B).
 func (g Engagement) Decline(actor Actor, now time.Time, reason DeclineReason) ([]Event, error) {
 	if err := g.known(); err != nil {
 		return nil, err
 	}
-	if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
+	own := actor.Kind == ActorSystem
+	if own {
+		if _, err := g.left(); err != nil {
+			return nil, err
+		}
+	} else if err := g.Consultancy.AuthorizeAdmin(actor); err != nil {
 		return nil, err
+	}
+	if own != (reason == DeclinedForGood) {
+		return nil, Forbid("reason_reserved", "the ledger itself declines when a side has left for good, and people for anything else")
 	}
 	if err := g.mustBePending(now); err != nil {
 		return nil, err
@@ -377,17 +385,23 @@ func (g Engagement) Unassign(actor Actor, now time.Time, userID uuid.UUID) ([]Ev
 	return []Event{AccountManagerUnassigned{Pair: g.Pair, UserID: userID}}, nil
 }
 
-// ends tells for which side the actor may end the collaboration. The ledger itself does it when a side has left for good (B).
-func (g Engagement) ends(actor Actor) (Side, error) {
+// left tells which side has left for good (B): the ledger itself then ends what is left of the two.
+func (g Engagement) left() (Side, error) {
 	switch {
-	case actor.Kind != ActorSystem:
-		return g.either(actor)
-	case g.Partnership.Status == PartnershipOver, g.Consultancy.Status == AccountOver:
+	case !g.Partnership.isPartner(), g.Consultancy.Status == AccountOver:
 		return ConsultancySide, nil
 	case g.Client.Status == AccountOver:
 		return ClientSide, nil
 	}
 	return "", Refuse("collaboration_goes_on", string(g.Collaboration.Status), "the partnership is not terminated, and both accounts are open")
+}
+
+// ends tells for which side the actor may end the collaboration.
+func (g Engagement) ends(actor Actor) (Side, error) {
+	if actor.Kind == ActorSystem {
+		return g.left()
+	}
+	return g.either(actor)
 }
 
 // End ends the collaboration in one append: the grant, the account managers, and the collaboration itself (S11).

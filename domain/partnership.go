@@ -162,6 +162,7 @@ func (e ProfileRejected) Parties() []uuid.UUID       { return []uuid.UUID{e.Cons
 type Partnership struct {
 	ConsultancyID uuid.UUID         `json:"consultancyId"`
 	Status        PartnershipStatus `json:"status"`
+	StandingEpoch int               `json:"standingEpoch"`        // how often it has come into standing: log-ins of an older one stay lost
 	Suspension    SuspensionReason  `json:"suspension,omitempty"` // why, while it is suspended
 	Unlisted      bool              `json:"unlisted,omitempty"`   // at the consultancy's own wish
 	Revisions     []Revision        `json:"revisions"`            // revision n is at n-1
@@ -186,7 +187,7 @@ func (p *Partnership) Clone() *Partnership {
 func (e PartnershipApplied) Apply(p *Partnership) {
 	p.ConsultancyID, p.Status = e.ConsultancyID, PartnershipPending
 }
-func (e PartnershipAccepted) Apply(p *Partnership) { p.Status = PartnershipInStanding }
+func (e PartnershipAccepted) Apply(p *Partnership) { p.comeIntoStanding() }
 func (e PartnershipRejected) Apply(p *Partnership) { p.Status = PartnershipDeclined }
 
 func (ApplicationWithdrawn) Apply(p *Partnership) { p.Status = PartnershipWithdrawn }
@@ -196,7 +197,14 @@ func (e PartnershipSuspended) Apply(p *Partnership) {
 }
 
 func (PartnershipReinstated) Apply(p *Partnership) {
-	p.Status, p.Suspension = PartnershipInStanding, ""
+	p.comeIntoStanding()
+	p.Suspension = ""
+}
+
+// comeIntoStanding begins a new standing.
+func (p *Partnership) comeIntoStanding() {
+	p.Status = PartnershipInStanding
+	p.StandingEpoch++
 }
 
 func (PartnershipTerminated) Apply(p *Partnership) {
@@ -385,9 +393,15 @@ func (p *Partnership) Terminate(actor Actor, e PartnershipTerminated) (Event, er
 	return e, nil
 }
 
-// mustBePartner refuses what only a partner can meet with, be it in standing or suspended.
+// isPartner tells whether the consultancy is a partner, be it in standing or suspended. Who was terminated is none, also after
+// applying again.
+func (p *Partnership) isPartner() bool {
+	return p.Status == PartnershipInStanding || p.Status == PartnershipOnHold
+}
+
+// mustBePartner refuses what only a partner can meet with.
 func (p *Partnership) mustBePartner() error {
-	if p.Status != PartnershipInStanding && p.Status != PartnershipOnHold {
+	if !p.isPartner() {
 		return Refuse("not_a_partner", string(p.Status), "the consultancy is no partner: %s", p.Status)
 	}
 	return nil

@@ -31,13 +31,14 @@ const (
 // ClientAccountOpened is a log-in of a consultancy's user to a client's account (S9).
 type ClientAccountOpened struct {
 	Pair
-	SessionID   uuid.UUID   `json:"sessionId"`
-	UserID      uuid.UUID   `json:"userId"`
-	GrantID     uuid.UUID   `json:"grantId"`
-	AccessEpoch int         `json:"accessEpoch"`
-	Permissions Permissions `json:"permissions"` // effective ones (invariant 2)
-	Purpose     string      `json:"purpose,omitempty"`
-	ExpiresAt   time.Time   `json:"expiresAt"`
+	SessionID     uuid.UUID   `json:"sessionId"`
+	UserID        uuid.UUID   `json:"userId"`
+	GrantID       uuid.UUID   `json:"grantId"`
+	AccessEpoch   int         `json:"accessEpoch"`
+	StandingEpoch int         `json:"standingEpoch,omitempty"` // of the partnership; log-ins from before there was one have none
+	Permissions   Permissions `json:"permissions"`             // effective ones (invariant 2)
+	Purpose       string      `json:"purpose,omitempty"`
+	ExpiresAt     time.Time   `json:"expiresAt"`
 }
 
 // ClientAccountClosed ends a log-in.
@@ -77,13 +78,14 @@ func (g Engagement) mustHaveAccess(now time.Time) error {
 	return g.mustHaveGrant(now)
 }
 
-// holds tells whether the access behind a log-in is what it was: the grant, its epoch (invariant 4), and the person's work for the client.
+// holds tells whether the access behind a log-in is what it was: the grant and its epoch, the partnership's standing without a break
+// (invariant 4), and the person's work for the client.
 func (g Engagement) holds(session *Session, now time.Time) bool {
 	if g.works(User(session.ConsultancyID, session.UserID)) != nil || g.mustHaveAccess(now) != nil {
 		return false
 	}
 	grant := g.Collaboration.Grant
-	return grant.GrantID == session.GrantID && grant.AccessEpoch == session.AccessEpoch
+	return grant.GrantID == session.GrantID && grant.AccessEpoch == session.AccessEpoch && g.Partnership.StandingEpoch == session.StandingEpoch
 }
 
 // OpenClientAccount logs the actor in to the client's account (S9): with a live grant, in standing, for an hour at most, and
@@ -109,7 +111,7 @@ func (g Engagement) OpenClientAccount(actor Actor, now time.Time, sessionID uuid
 	}
 	return ClientAccountOpened{
 		Pair: g.Pair, SessionID: sessionID, UserID: actor.UserID, GrantID: grant.GrantID, AccessEpoch: grant.AccessEpoch,
-		Permissions: permissions, Purpose: purpose, ExpiresAt: expiresAt,
+		StandingEpoch: g.Partnership.StandingEpoch, Permissions: permissions, Purpose: purpose, ExpiresAt: expiresAt,
 	}, nil
 }
 

@@ -16,11 +16,11 @@ import (
 // joined with to be worth anything. Nothing here is cut or ended by the clock: queries compare with theirs.
 func accessModel() model {
 	return model{
-		name: "access", version: 1,
+		name: "access", version: 2,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream},
 		tables: []table{
 			accessGrants.table, accessPairs.table, accessEpochs.table, accessManagers.table,
-			accessMembers.table, accessPlans.table, accessStandings.table,
+			accessMembers.table, accessPlans.table, accessStandings.table, accessStandingEnds.table,
 		},
 		fold: foldAccess,
 	}
@@ -86,11 +86,22 @@ type planRow struct {
 	closedAt time.Time // zero: it is open
 }
 
-// standingRow says whether a consultancy may act as a partner, and since when that is so.
+// standingRow says whether a consultancy may act as a partner, and how often it has come into standing.
 type standingRow struct {
 	consultancy uuid.UUID
 	inStanding  bool
-	changedAt   time.Time
+	epoch       int
+}
+
+// standingEndRow says from when on log-ins of a standing are lost, also when another standing follows (invariant 4).
+type standingEndRow struct {
+	standingKey
+	endedAt time.Time
+}
+
+type standingKey struct {
+	consultancy uuid.UUID
+	epoch       int
 }
 
 var accessGrants = mapping[uuid.UUID, grantRow]{
@@ -174,11 +185,21 @@ var accessPlans = mapping[uuid.UUID, planRow]{
 var accessStandings = mapping[uuid.UUID, standingRow]{
 	table: table{
 		name: "access_standings", key: 1,
-		columns: []column{{"consultancy_id", text}, {"in_standing", boolean}, {"changed_at", integer}},
+		columns: []column{{"consultancy_id", text}, {"in_standing", boolean}, {"epoch", integer}},
 	},
 	key:    func(r *standingRow) uuid.UUID { return r.consultancy },
 	args:   func(id uuid.UUID) []any { return []any{id} },
-	fields: func(r *standingRow) []any { return []any{&r.consultancy, &r.inStanding, at(&r.changedAt)} },
+	fields: func(r *standingRow) []any { return []any{&r.consultancy, &r.inStanding, &r.epoch} },
+}
+
+var accessStandingEnds = mapping[standingKey, standingEndRow]{
+	table: table{
+		name: "access_standing_ends", key: 2,
+		columns: []column{{"consultancy_id", text}, {"epoch", integer}, {"ended_at", integer}},
+	},
+	key:    func(r *standingEndRow) standingKey { return r.standingKey },
+	args:   func(k standingKey) []any { return []any{k.consultancy, k.epoch} },
+	fields: func(r *standingEndRow) []any { return []any{&r.consultancy, &r.epoch, at(&r.endedAt)} },
 }
 
 func foldAccess(ctx context.Context, tx tx, page []Fact) error {
@@ -384,19 +405,31 @@ func foldFirms(ctx context.Context, tx tx, page []Fact) error {
 	if err != nil {
 		return err
 	}
+	ends, err := accessStandingEnds.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
 	for _, fact := range page {
-		if err := foldFirm(fact, plans, standings); err != nil {
+		if err := foldFirm(fact, plans, standings, ends); err != nil {
 			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
 	}
 	return nil
 }
 
-func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow]) error {
+func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow], ends *rows[standingKey, standingEndRow]) error {
 	standing := func(inStanding bool) {
-		if before := standings.get(fact.Stream.ID); before == nil || before.inStanding != inStanding {
-			standings.put(standingRow{fact.Stream.ID, inStanding, fact.At})
+		now := standingRow{consultancy: fact.Stream.ID, inStanding: inStanding}
+		if before := standings.get(now.consultancy); before != nil {
+			now.epoch = before.epoch
+			if before.inStanding && !inStanding {
+				ends.add(standingEndRow{standingKey{now.consultancy, now.epoch}, fact.At})
+			}
 		}
+		if inStanding {
+			now.epoch++
+		}
+		standings.put(now)
 	}
 	switch e := fact.Event.(type) {
 	case domain.AccountRegistered:

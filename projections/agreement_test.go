@@ -131,7 +131,8 @@ func (c *cast) compareSessions(engine *Engine) {
 		g := c.engagement(firm{id: session.ConsultancyID}, firm{id: session.ClientID})
 		_, err := g.OpenClientAccount(domain.User(session.ConsultancyID, session.UserID), c.now, uuid.New(), "")
 		mayLogIn := err == nil || domain.HasCode(err, "role_not_in_plan") // a log-in keeps the permissions that it was opened with
-		holds := session.Status == domain.SessionOpen && c.now.Before(session.ExpiresAt) && mayLogIn && g.Collaboration.AccessEpoch == session.AccessEpoch
+		holds := session.Status == domain.SessionOpen && c.now.Before(session.ExpiresAt) && mayLogIn && g.Collaboration.AccessEpoch == session.AccessEpoch &&
+			g.Partnership.StandingEpoch == session.StandingEpoch
 		require.Equal(c.t, holds, open[id])
 	}
 }

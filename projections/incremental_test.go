@@ -17,7 +17,7 @@ import (
 const postgresRuns = 8
 
 // Folding the log bit by bit, in whatever pages and with whatever interruptions, gives the same rows in all tables of all models
-// as folding it at once; and the inbox and all that shows access agree with the domain.
+// as folding it at once; and the inbox, all that shows access and what is due agree with the domain.
 func TestIncrementalFoldsEqualARebuild(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
@@ -94,6 +94,7 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	c.compareInbox(engine)
 	c.compareDirectory(engine)
 	c.compareAccess(engine)
+	c.compareDeadlines(engine)
 	report, err := audit.Check(t.Context(), l.store, audit.Options{})
 	require.NoError(t, err)
 	require.Positive(t, report.Events)

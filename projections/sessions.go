@@ -14,7 +14,7 @@ import (
 // the access model.
 func sessionsModel() model {
 	return model{
-		name: "sessions", version: 1,
+		name: "sessions", version: 2,
 		streams: []string{domain.SessionStream},
 		tables:  []table{sessions.table},
 		fold:    foldSessions,
@@ -30,6 +30,7 @@ type sessionRow struct {
 	position      int64
 	grantID       uuid.UUID
 	accessEpoch   int
+	standingEpoch int
 	permissions   domain.Permissions
 	purpose       string
 	openedAt      time.Time
@@ -43,7 +44,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 		name: "sessions", key: 1,
 		columns: []column{
 			{"session_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"user_id", text}, {"position", integer},
-			{"grant_id", text}, {"access_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
+			{"grant_id", text}, {"access_epoch", integer}, {"standing_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
 			{"closed_at", integer}, {"reason", text},
 		},
 		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position"},
@@ -53,7 +54,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 	fields: func(r *sessionRow) []any {
 		return []any{
 			&r.sessionID, &r.collaboration, &r.pair.ConsultancyID, &r.pair.ClientID, &r.user, &r.position,
-			&r.grantID, &r.accessEpoch, asJSON(&r.permissions), &r.purpose, at(&r.openedAt), at(&r.expiresAt),
+			&r.grantID, &r.accessEpoch, &r.standingEpoch, asJSON(&r.permissions), &r.purpose, at(&r.openedAt), at(&r.expiresAt),
 			until(&r.closedAt), &r.reason,
 		}
 	},
@@ -75,7 +76,7 @@ func foldSessions(ctx context.Context, tx tx, page []Fact) error {
 		case domain.ClientAccountOpened:
 			held.add(sessionRow{
 				sessionID: e.SessionID, collaboration: e.CollaborationID(), pair: e.Pair, user: e.UserID, position: fact.Position,
-				grantID: e.GrantID, accessEpoch: e.AccessEpoch, permissions: e.Permissions, purpose: e.Purpose,
+				grantID: e.GrantID, accessEpoch: e.AccessEpoch, standingEpoch: e.StandingEpoch, permissions: e.Permissions, purpose: e.Purpose,
 				openedAt: fact.At, expiresAt: e.ExpiresAt,
 			})
 		case domain.ClientAccountClosed:
@@ -94,7 +95,7 @@ func foldSessions(ctx context.Context, tx tx, page []Fact) error {
 // ceased to work for the client.
 const lostAt = `(SELECT MIN(l.moment) FROM (
 		SELECT e.began_at AS moment FROM {access_epochs} e WHERE e.collaboration_id = g.collaboration_id AND e.epoch = g.access_epoch + 1
-		UNION ALL SELECT s.changed_at WHERE NOT s.in_standing
+		UNION ALL SELECT s.ended_at FROM {access_standing_ends} s WHERE s.consultancy_id = g.consultancy_id AND s.epoch = g.standing_epoch
 		UNION ALL SELECT p.closed_at FROM {access_plans} p WHERE p.account_id IN (g.client_id, g.consultancy_id)
 		UNION ALL SELECT CASE WHEN m.role = 'account_manager' AND w.changed_at > m.changed_at THEN w.changed_at ELSE m.changed_at END
 			WHERE NOT COALESCE(` + works + `, FALSE)) l)`
@@ -144,7 +145,6 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q AccessQuery) (P
 			`+sessionStatus(now)+`, g.opened_at, g.expires_at, g.closed_at, g.lost_at, g.position, a.name, b.name, n.name
 		FROM (SELECT g.*, COALESCE(`+lostAt+`, `+args.add(never)+`) AS lost_at
 			FROM {sessions} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id
-			JOIN {access_standings} s ON s.consultancy_id = g.consultancy_id
 			JOIN {access_members} m ON m.account_id = g.consultancy_id AND m.user_id = g.user_id
 			LEFT JOIN {access_managers} w ON w.collaboration_id = g.collaboration_id AND w.user_id = g.user_id
 			WHERE `+condition+`) g

@@ -84,6 +84,10 @@ func TestASessionIsLostAtOnceWithWhatItRestsOn(t *testing.T) {
 		"when the partnership is suspended": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
 			w.do(operator, commands.SuspendPartnership{ConsultancyID: vidal.id, Reason: domain.SuspendedForBreach})
 		},
+		"when the partnership is suspended, and stays so when it is reinstated": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
+			w.do(operator, commands.SuspendPartnership{ConsultancyID: vidal.id, Reason: domain.SuspendedForBreach})
+			w.do(operator, commands.ReinstatePartnership{ConsultancyID: vidal.id})
+		},
 		"when the consultancy closes its account": func(w *world, vidal, _ firm, _ commands.PairFields, _ domain.Actor) {
 			w.do(vidal.owner, commands.CloseAccount{AccountID: vidal.id})
 		},

@@ -152,6 +152,8 @@ func declined(reason domain.DeclineReason) string {
 		return " because of a conflict of interest"
 	case domain.DeclinedByBlock:
 		return " by blocking it"
+	case domain.DeclinedForGood:
+		return " because one of the two has left for good"
 	}
 	return ""
 }

@@ -59,11 +59,18 @@ func (w *world) join(f firm, name string, role domain.Role) domain.Actor {
 	return person
 }
 
-// collaborate has the client ask and the consultancy accept.
-func (w *world) collaborate(consultancy, client firm) commands.PairFields {
+// ask has the client ask the consultancy to collaborate.
+func (w *world) ask(consultancy, client firm) commands.PairFields {
 	w.t.Helper()
 	pair := pair(consultancy, client)
 	w.do(client.owner, commands.RequestCollaboration{PairFields: pair, Message: "Please keep our books."})
+	return pair
+}
+
+// collaborate has the client ask and the consultancy accept.
+func (w *world) collaborate(consultancy, client firm) commands.PairFields {
+	w.t.Helper()
+	pair := w.ask(consultancy, client)
 	w.do(consultancy.owner, commands.AcceptCollaboration{PairFields: pair})
 	return pair
 }

@@ -101,7 +101,7 @@ func (j *journey) getToWork(begin func(domain.Actor, commands.Command, any, doma
 	begin(dune, commands.GrantAccess{PairFields: theirs, GrantTerms: commands.GrantTerms{RoleID: domain.RoleFinance}}, commands.GrantResult{GrantID: grant},
 		domain.AccessGranted{Pair: pair, GrantID: grant, RoleID: domain.RoleFinance, RoleVersion: 1, Permissions: may, AccessEpoch: 1})
 	begin(dana, commands.OpenClientAccount{PairFields: theirs}, commands.SessionResult{SessionID: session},
-		domain.ClientAccountOpened{Pair: pair, SessionID: session, UserID: j.dana, GrantID: grant, AccessEpoch: 1, Permissions: may, ExpiresAt: j.start.Add(longestSession)})
+		domain.ClientAccountOpened{Pair: pair, SessionID: session, UserID: j.dana, GrantID: grant, AccessEpoch: 1, StandingEpoch: 1, Permissions: may, ExpiresAt: j.start.Add(longestSession)})
 	begin(billing, t, commands.TaskResult{TaskID: id}, domain.TaskRaised{TaskID: id, ClientID: shop, Section: t.Section, Title: t.Title, ExternalRef: t.ExternalRef, GoTo: t.GoTo})
 }
 

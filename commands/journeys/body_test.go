@@ -110,7 +110,7 @@ func (d drawer) requestCommand(name string) commands.Command {
 	case "AcceptCollaboration":
 		return commands.AcceptCollaboration{PairFields: pair}
 	case "DeclineCollaboration":
-		return commands.DeclineCollaboration{PairFields: pair, ReasonCode: domain.DeclinedOther}
+		return commands.DeclineCollaboration{PairFields: pair, ReasonCode: pick(d, domain.DeclinedOther, domain.DeclinedForGood)}
 	case "WithdrawRequest":
 		return commands.WithdrawRequest{PairFields: pair}
 	case "ExpireRequest":

@@ -114,7 +114,13 @@ func (w *world) declines(actor domain.Actor, c commands.DeclineCollaboration) ru
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	if code := w.answers(w.runs(actor, of.ConsultancyID), of); code != "" {
+	ledger, who := actor.Kind == "system", ""
+	if ledger {
+		who = w.goesOn(of)
+	} else {
+		who = w.runs(actor, of.ConsultancyID)
+	}
+	if code := w.answers(first(who, when(ledger != (c.ReasonCode == "left_for_good"), "reason_reserved")), of); code != "" {
 		return no(code)
 	}
 	return yes(func() { w.pairs[of].leave("declined") })
@@ -415,6 +421,11 @@ func (w *world) unassigns(actor domain.Actor, c commands.UnassignAccountManager)
 	return yes(func() { delete(managers, c.UserID) })
 }
 
+// goesOn checks that one of the two has left for good.
+func (w *world) goesOn(of domain.Pair) string {
+	return when(w.open(of) == "" && !w.partner(of.ConsultancyID).gone(), "collaboration_goes_on")
+}
+
 func (w *world) ends(actor domain.Actor, c commands.EndCollaboration) ruling {
 	of := domain.Pair(c.PairFields)
 	if code := w.known(of); code != "" {
@@ -422,7 +433,7 @@ func (w *world) ends(actor domain.Actor, c commands.EndCollaboration) ruling {
 	}
 	who := ""
 	if actor.Kind == "system" {
-		who = when(w.open(of) == "" && w.partner(of.ConsultancyID).status != "terminated", "collaboration_goes_on")
+		who = w.goesOn(of)
 	} else {
 		who = w.either(actor, of)
 	}

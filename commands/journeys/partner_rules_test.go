@@ -43,7 +43,7 @@ func (w *world) admits(actor domain.Actor, c commands.AcceptPartnership) ruling 
 	if code != "" {
 		return no(code)
 	}
-	return yes(func() { w.partner(c.ConsultancyID).status = "accepted" })
+	return yes(w.partner(c.ConsultancyID).accept)
 }
 
 func (w *world) turnsAway(actor domain.Actor, c commands.RejectPartnership) ruling {
@@ -88,7 +88,7 @@ func (w *world) reinstates(actor domain.Actor, c commands.ReinstatePartnership) 
 	if code != "" {
 		return no(code)
 	}
-	return yes(func() { p.status = "accepted" })
+	return yes(p.accept)
 }
 
 func (w *world) terminates(actor domain.Actor, c commands.TerminatePartnership) ruling {

@@ -43,14 +43,15 @@ func (w *world) logsIn(actor domain.Actor, c commands.OpenClientAccount) ruling 
 	}
 	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
 	return creates(func(r commands.SessionResult) {
-		w.sessions[r.SessionID] = &session{pair: of, user: actor.UserID, serial: g.serial, era: g.era, until: g.sessionEnd(now)}
+		w.sessions[r.SessionID] = &session{pair: of, user: actor.UserID, serial: g.serial, era: g.era, standing: w.partner(of.ConsultancyID).standings, until: g.sessionEnd(now)}
 	})
 }
 
 // lost tells whether the access behind a log-in is not what it was.
 func (w *world) lost(s *session, now time.Time) bool {
 	g := w.pairs[s.pair].grant
-	return w.works(domain.User(s.pair.ConsultancyID, s.user), s.pair) != "" || w.access(s.pair, now) != "" || g.serial != s.serial || g.era != s.era
+	return w.works(domain.User(s.pair.ConsultancyID, s.user), s.pair) != "" || w.access(s.pair, now) != "" || g.serial != s.serial || g.era != s.era ||
+		w.partner(s.pair.ConsultancyID).standings != s.standing
 }
 
 func (w *world) logsOut(actor domain.Actor, c commands.CloseClientAccount) ruling {

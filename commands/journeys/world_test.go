@@ -59,6 +59,7 @@ type customRole struct {
 type partner struct {
 	status    string // applied, accepted, rejected, withdrawn, suspended or terminated; empty before the first application
 	byLedger  bool   // who suspended it
+	standings int    // how often it has come into standing
 	unlisted  bool
 	published int
 	revisions []*revision
@@ -96,6 +97,7 @@ type session struct {
 	pair        domain.Pair
 	user        uuid.UUID
 	serial, era int // of the grant behind it
+	standing    int // which of the partnership's
 	until       time.Time
 	closed      bool
 }
@@ -187,6 +189,14 @@ func (w *world) partner(firm uuid.UUID) *partner {
 }
 
 func (p *partner) inStanding() bool { return p.status == "accepted" }
+
+func (p *partner) accept() {
+	p.status = "accepted"
+	p.standings++
+}
+
+// gone tells whether the consultancy is no partner any more, whatever came after.
+func (p *partner) gone() bool { return p.status != "accepted" && p.status != "suspended" }
 
 // wellKnown are the roles of a business that come with it, and what they permit in full and in part.
 var wellKnown = map[domain.Role][2]string{
