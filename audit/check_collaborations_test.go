@@ -279,3 +279,18 @@ func wrongWork() []wrong {
 		}, []string{"TaskRaised"}},
 	}
 }
+
+func wrongReadings() []wrong {
+	read := func(who domain.Actor, upTo int64) domain.NotificationsRead {
+		return domain.NotificationsRead{AccountID: who.AccountID, UserID: who.UserID, UpTo: upTo}
+	}
+	begun := func(p *play) *play { return registered(p).by(anna, read(anna, 3)).by(anna, read(anna, 4)) }
+	return []wrong{
+		{"a list read no further", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(anna, 4)) }, []string{"NotificationsRead", "NotificationsRead"}},
+		{"what had not happened", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(anna, 1_000)) }, []string{"NotificationsRead"}},
+		{"another's list", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(nuria, 3)) }, []string{"NotificationsRead"}},
+		{"a list of another account", audit.ActorNotAParty, begun, func(p *play) {
+			p.by(lucia, domain.NotificationsRead{AccountID: vidal, UserID: lucia.UserID, UpTo: 3})
+		}, []string{"NotificationsRead"}},
+	}
+}

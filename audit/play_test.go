@@ -130,6 +130,8 @@ func streamOf(event domain.Event) eventstore.StreamID {
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
 	case domain.TaskReopened:
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
+	case domain.NotificationsRead:
+		return eventstore.StreamID{Kind: domain.NotificationsStream, ID: domain.NotificationsID(e.AccountID, e.UserID)}
 	}
 	parties := event.Parties()
 	if len(parties) == 2 {

@@ -57,6 +57,7 @@ const (
 	SessionTooLong     Code = "session_too_long"
 	TermTooLong        Code = "term_too_long"
 	TaskState          Code = "task_state"
+	ReadingWrong       Code = "reading_wrong"
 )
 
 // Rule is one thing that a check looks for.
@@ -115,6 +116,7 @@ func Rules() []Rule {
 		{SessionTooLong, "A log-in lasts an hour at most, and never longer than its grant", "S9"},
 		{TermTooLong, "Requests last 90 days, invitations 7 and grants with an end 730 at most", "docs/domain.md"},
 		{TaskState, "A task is raised once for a client's reference, and moves only as its states allow", "S10"},
+		{ReadingWrong, "A person marks their own notifications as read, further each time, and never what has not happened", "docs/domain.md"},
 	}
 }
 

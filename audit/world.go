@@ -17,12 +17,13 @@ type world struct {
 	collaborations map[domain.Pair]*collaboration
 	sessions       map[uuid.UUID]*session
 	tasks          map[uuid.UUID]*task
+	readings       map[uuid.UUID]*reading // by stream
 }
 
 func newWorld() world {
 	return world{
 		accounts: map[uuid.UUID]*account{}, partnerships: map[uuid.UUID]*partnership{}, collaborations: map[domain.Pair]*collaboration{},
-		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{},
+		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readings: map[uuid.UUID]*reading{},
 	}
 }
 
@@ -53,6 +54,8 @@ func (c *checker) fold(f *fact) {
 		c.foldSession(f)
 	case "task":
 		c.foldTask(f)
+	case "notifications":
+		c.foldNotifications(f)
 	}
 }
 

@@ -46,7 +46,7 @@ func decoderOf(t reflect.Type) decoder {
 	switch t.Kind() {
 	case reflect.String:
 		return decodeString
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return decodeInt
 	case reflect.Slice:
 		return decodeSlice(decoderOf(t.Elem()))

@@ -183,6 +183,20 @@ func (w *world) changesRole(actor domain.Actor, c commands.ChangeMemberRole) rul
 	return yes(func() { m.role = c.Role })
 }
 
+func (w *world) marksRead(actor domain.Actor, c commands.MarkNotificationsRead) ruling {
+	of := memberOf{actor.AccountID, actor.UserID}
+	switch {
+	case c.UpTo > w.end():
+		return no("invalid")
+	case actor.Kind != "user":
+		return no("member_required")
+	}
+	if code := w.is(actor, of.account); code != "" {
+		return no(code)
+	}
+	return yes(func() { w.readings[of] = max(w.readings[of], c.UpTo) })
+}
+
 func (w *world) removes(actor domain.Actor, c commands.RemoveMember) ruling {
 	a := w.accounts[c.AccountID]
 	if a == nil {

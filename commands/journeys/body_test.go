@@ -168,6 +168,8 @@ func (d drawer) accessCommand(name string, pair commands.PairFields) commands.Co
 		return commands.CancelTask{TaskID: d.task()}
 	case "ReopenTask":
 		return commands.ReopenTask{TaskID: d.task()}
+	case "MarkNotificationsRead":
+		return commands.MarkNotificationsRead{UpTo: max(1, d.end()-pick(d, int64(0), 1, 5, -1))}
 	}
 	panic(fmt.Sprintf("journeys cannot draw a %s", name))
 }

@@ -152,6 +152,8 @@ func (d drawer) actor(by []commands.Party, command commands.Command) domain.Acto
 		return d.anybody()
 	case commands.ThePerson:
 		return domain.User(about.AccountID, about.UserID)
+	case commands.AMember:
+		return d.memberOf(pick(d, d.all()...))
 	case commands.ClientAdmin:
 		return d.admin(about.ClientID)
 	case commands.ClientEditor:

@@ -88,6 +88,9 @@ func (j *journey) requireAsModelled() {
 	for _, id := range j.opened {
 		j.requireSession(j.sessions[id], read[domain.Session](j, domain.SessionStream, id))
 	}
+	for of, upTo := range j.readings {
+		require.Equal(j.t, upTo, read[domain.Notifications](j, domain.NotificationsStream, domain.NotificationsID(of.account, of.user)).UpTo)
+	}
 	for id, known := range j.tasks {
 		require.Equal(j.t, known.status, string(read[domain.Task](j, domain.TaskStream, id).Status))
 	}
@@ -277,7 +280,7 @@ func (j *journey) requireActsForOneAccount(actor domain.Actor, streams []string)
 	if actor.Kind != domain.ActorUser {
 		return
 	}
-	own := []string{accountFact(actor.AccountID), partnerFact(actor.AccountID)}
+	own := []string{accountFact(actor.AccountID), partnerFact(actor.AccountID), listFact(memberOf{actor.AccountID, actor.UserID})}
 	clients := []uuid.UUID{actor.AccountID}
 	for _, of := range j.knownPairs() {
 		if of.ConsultancyID == actor.AccountID || of.ClientID == actor.AccountID {

@@ -156,6 +156,7 @@ func newJourney(t *rapid.T, l *ledger) *journey {
 		names: map[string]string{nowhere.String(): "nobody"}, people: map[uuid.UUID][]uuid.UUID{}, custom: map[uuid.UUID][]domain.Role{}, dana: uuid.New(),
 	}
 	j.names[j.dana.String()] = "dana"
+	j.end = l.Store.Committed
 	return j
 }
 

@@ -68,6 +68,8 @@ func (w *world) expects(actor domain.Actor, command commands.Command) ruling {
 		return w.redefinesRole(actor, c)
 	case commands.DeleteRole:
 		return w.dropsRole(actor, c)
+	case commands.MarkNotificationsRead:
+		return w.marksRead(actor, c)
 	}
 	return w.expectsOfPair(actor, command)
 }

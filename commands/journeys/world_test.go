@@ -23,7 +23,9 @@ type world struct {
 	pairs    map[domain.Pair]*pair
 	sessions map[uuid.UUID]*session
 	tasks    map[uuid.UUID]*task
-	grants   int // given so far
+	readings map[memberOf]int64 // up to which position people have read their notifications
+	grants   int                // given so far
+	end      func() int64       // position of the log's end
 }
 
 type account struct {
@@ -37,6 +39,9 @@ type account struct {
 	invitations  map[uuid.UUID]*invitation
 	roles        map[domain.Role]*customRole
 }
+
+// memberOf is a person as a member of an account.
+type memberOf struct{ account, user uuid.UUID }
 
 type member struct {
 	email string
@@ -112,7 +117,7 @@ func newWorld(clock, logged time.Time) *world {
 	return &world{
 		clock: clock, logged: logged, facts: map[string]time.Time{},
 		accounts: map[uuid.UUID]*account{}, partners: map[uuid.UUID]*partner{}, pairs: map[domain.Pair]*pair{},
-		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{},
+		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readings: map[memberOf]int64{},
 	}
 }
 
@@ -155,6 +160,9 @@ func partnerFact(id uuid.UUID) string { return "partnership-" + id.String() }
 func pairFact(of domain.Pair) string  { return "collaboration-" + of.CollaborationID().String() }
 func sessionFact(id uuid.UUID) string { return "session-" + id.String() }
 func taskFact(id uuid.UUID) string    { return "task-" + id.String() }
+func listFact(of memberOf) string {
+	return "notifications-" + domain.NotificationsID(of.account, of.user).String()
+}
 func pairFacts(of domain.Pair) []string {
 	return []string{accountFact(of.ConsultancyID), accountFact(of.ClientID), partnerFact(of.ConsultancyID), pairFact(of)}
 }
