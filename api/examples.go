@@ -70,6 +70,19 @@ func exampleKPI() projections.KPIItem {
 	}
 }
 
+func exampleTerms() *projections.AccessTerms {
+	x := exampleStory()
+	return &projections.AccessTerms{GrantID: x.grant, RoleID: domain.RoleSales, Status: domain.GrantLive, Until: &x.until}
+}
+
+func examplePortfolio() projections.PortfolioItem {
+	x := exampleStory()
+	return projections.PortfolioItem{
+		CollaborationID: x.pair().CollaborationID(), ClientID: x.client, ClientName: "Horno Luna", Status: projections.RequestApproved, Access: exampleTerms(),
+		Managers: []projections.Manager{{UserID: x.anna, Name: "Anna Vidal"}}, Sections: []domain.Section{domain.Sales, domain.Banking}, Pending: 3, Overdue: 1, LastActivity: x.at,
+	}
+}
+
 func exampleTask() projections.TaskItem {
 	x := exampleStory()
 	return projections.TaskItem{

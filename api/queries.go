@@ -70,6 +70,17 @@ type tasksInput struct {
 	Paging
 }
 
+// portfolioInput selects and sorts the clients of a consultancy.
+type portfolioInput struct {
+	Consultancy uuid.UUID                 `query:"consultancy" required:"true" doc:"The consultancy"`
+	Status      projections.RequestStatus `query:"status" enum:"enquiry,pending,approved,declined,cancelled,ended,blocked" doc:"Only these"`
+	Manager     uuid.UUID                 `query:"manager" doc:"Only the clients of which this person is in charge"`
+	Text        string                    `query:"q" maxLength:"200" doc:"Words, or parts of words, of the client's name, without regard to case and accents"`
+	Sort        string                    `query:"sort" enum:"name,status,pending,overdue,lastActivity,grantEnd" default:"name" doc:"What the clients are sorted by; by grantEnd, those whose access does not end come last"`
+	Order       string                    `query:"order" enum:"ascending,descending" default:"ascending" doc:"In which direction"`
+	Paging
+}
+
 // directoryInput searches the directory.
 type directoryInput struct {
 	Text      string `query:"q" maxLength:"200" doc:"Words that the profile has, without regard to case and accents"`
@@ -115,6 +126,13 @@ func (e *edge) addQueries() {
 		"Pending, overdue and completed tasks of each client and section, cut to what the grant shows and the person has chosen to see.", exampleKPI(),
 		func(ctx context.Context, v projections.Viewer, in *kpisInput) (projections.Page[projections.KPIItem], error) {
 			return e.Engine.KPIs(ctx, v, projections.KPIQuery{Consultancy: in.Consultancy, Client: in.Client, Paging: in.page()})
+		})
+	addList(e, keyRequired, "listPortfolio", "/v1/portfolio", "The clients of a consultancy, with what matters of each",
+		"Status, access, account managers, pending and overdue tasks, and the last activity of each client in the request inbox. Tasks are counted, and their activity told, as far as the KPIs show them to the person.", examplePortfolio(),
+		func(ctx context.Context, v projections.Viewer, in *portfolioInput) (projections.Page[projections.PortfolioItem], error) {
+			return e.Engine.Portfolio(ctx, v, projections.PortfolioQuery{
+				Consultancy: in.Consultancy, Status: in.Status, Manager: in.Manager, Text: in.Text, Sort: in.Sort, Descending: in.Order == "descending", Paging: in.page(),
+			})
 		})
 	addList(e, keyRequired, "listTasks", "/v1/tasks", "The tasks of a client (S10)",
 		"Pending and completed activities of one client. A consultancy's person sees the sections that the live grant shows.", exampleTask(),

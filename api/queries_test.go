@@ -36,6 +36,7 @@ func sights(w *world) map[string]sight {
 		"listAccess":        {path: "/v1/access?client=" + client, stranger: 200, public: 401},
 		"listSessions":      {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
 		"listKPIs":          {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
+		"listPortfolio":     {path: "/v1/portfolio?consultancy=" + consultancy, stranger: 403, public: 401},
 		"listTasks":         {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
 		"searchDirectory":   {path: "/v1/directory", stranger: 200, public: 200, shows: true},
 		"getHistory":        {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
@@ -133,6 +134,11 @@ func TestPartiesSeeWhatIsTheirs(t *testing.T) {
 	counts := query[projections.Page[projections.KPIItem]](w, w.vidal, "/v1/kpis", url.Values{"consultancy": {w.vidal.account.String()}})
 	require.Len(t, counts.Items, 1)
 	require.Equal(t, 1, counts.Items[0].Pending)
+	portfolio := query[projections.Page[projections.PortfolioItem]](w, w.vidal, "/v1/portfolio", url.Values{
+		"consultancy": {w.vidal.account.String()}, "q": {"espiga"}, "status": {"approved"}, "sort": {"pending"}, "order": {"descending"},
+	})
+	require.Len(t, portfolio.Items, 1)
+	require.Equal(t, 1, portfolio.Items[0].Pending)
 	partnership := query[domain.Partnership](w, w.vidal, "/v1/partnerships/"+w.vidal.account.String(), nil)
 	require.Equal(t, 1, partnership.Published)
 	account := query[domain.Account](w, w.espiga, "/v1/accounts/"+w.espiga.account.String(), nil)
@@ -266,10 +272,14 @@ func TestParametersAreChecked(t *testing.T) {
 	require.NoError(t, err)
 	party := "/v1/requests?party=" + w.vidal.account.String()
 	for path, field := range map[string]string{
-		"/v1/requests":                                           "party",
-		"/v1/requests?party=me":                                  "party",
-		party + "&status=odd":                                    "status",
-		party + "&sort=odd":                                      "sort",
+		"/v1/requests":          "party",
+		"/v1/requests?party=me": "party",
+		party + "&status=odd":   "status",
+		party + "&sort=odd":     "sort",
+		"/v1/portfolio":         "consultancy",
+		"/v1/portfolio?sort=odd&consultancy=" + w.vidal.account.String():   "sort",
+		"/v1/portfolio?order=odd&consultancy=" + w.vidal.account.String():  "order",
+		"/v1/portfolio?manager=me&consultancy=" + w.vidal.account.String(): "manager",
 		party + "&limit=0":                                       "limit",
 		party + "&limit=201":                                     "limit",
 		party + "&limit=x":                                       "limit",

@@ -89,6 +89,34 @@ type KPISection struct {
 	Completed int            `json:"completed"`
 }
 
+// Portfolio is a client of a consultancy, with what the consultancy's people look at first.
+type Portfolio struct {
+	CollaborationID uuid.UUID        `json:"collaborationId"`
+	ClientID        uuid.UUID        `json:"clientId"`
+	ClientName      string           `json:"clientName"`
+	Status          string           `json:"status"`           // enquiry, pending, approved, declined, cancelled, ended or blocked
+	Access          *AccessTerms     `json:"access,omitempty"` // the latest grant of the latest engagement
+	Managers        []Manager        `json:"managers"`
+	Sections        []domain.Section `json:"sections"` // whose tasks are counted; empty when nothing is shared with the viewer
+	Pending         int              `json:"pending"`
+	Overdue         int              `json:"overdue"` // as of the query
+	LastActivity    time.Time        `json:"lastActivity"`
+}
+
+// AccessTerms is a grant in short.
+type AccessTerms struct {
+	GrantID uuid.UUID          `json:"grantId"`
+	RoleID  domain.Role        `json:"roleId"`
+	Status  domain.GrantStatus `json:"status"` // as of the query
+	Until   *time.Time         `json:"until,omitempty"`
+}
+
+// Manager is a person in charge of a client (S8).
+type Manager struct {
+	UserID uuid.UUID `json:"userId"`
+	Name   string    `json:"name"`
+}
+
 // Task is an activity of a client (S10).
 type Task struct {
 	TaskID      uuid.UUID         `json:"taskId"`
@@ -171,6 +199,25 @@ type KPIQuery struct {
 // KPIs are the volumes of pending activities (S7).
 func (c *Client) KPIs(ctx context.Context, q KPIQuery) iter.Seq2[KPI, error] {
 	return list[KPI](ctx, c, "/v1/kpis", parameters{"consultancy": id(q.Consultancy), "client": id(q.Client)})
+}
+
+// PortfolioQuery selects and sorts the clients of one consultancy; what is empty does not matter.
+type PortfolioQuery struct {
+	Consultancy uuid.UUID
+	Status      string
+	Manager     uuid.UUID // only the clients of which this person is in charge
+	Text        string    // words, or parts of words, of the client's name
+	Sort        string    // name (the default), status, pending, overdue, lastActivity or grantEnd
+	Descending  bool
+}
+
+// Portfolio are the clients of a consultancy, with what matters of each.
+func (c *Client) Portfolio(ctx context.Context, q PortfolioQuery) iter.Seq2[Portfolio, error] {
+	p := parameters{"consultancy": id(q.Consultancy), "status": q.Status, "manager": id(q.Manager), "q": q.Text, "sort": q.Sort}
+	if q.Descending {
+		p["order"] = "descending"
+	}
+	return list[Portfolio](ctx, c, "/v1/portfolio", p)
 }
 
 // TasksQuery selects the tasks of one client.

@@ -44,6 +44,8 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 		{reflect.TypeFor[projections.AccessItem](), reflect.TypeFor[client.Access]()},
 		{reflect.TypeFor[projections.SessionItem](), reflect.TypeFor[client.Session]()},
 		{reflect.TypeFor[projections.KPIItem](), reflect.TypeFor[client.KPI]()},
+		{reflect.TypeFor[projections.PortfolioItem](), reflect.TypeFor[client.Portfolio]()},
+		{reflect.TypeFor[projections.AccessTerms](), reflect.TypeFor[client.AccessTerms]()},
 		{reflect.TypeFor[projections.TaskItem](), reflect.TypeFor[client.Task]()},
 		{reflect.TypeFor[projections.DirectoryItem](), reflect.TypeFor[client.Listing]()},
 		{reflect.TypeFor[projections.HistoryItem](), reflect.TypeFor[client.HistoryLine]()},
@@ -76,6 +78,10 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 		{func() error { return only(ledger.Sessions(t.Context(), client.AccessQuery{Consultancy: a})) },
 			"/v1/sessions?consultancy=" + a.String() + "&limit=200"},
 		{func() error { return only(ledger.KPIs(t.Context(), client.KPIQuery{Client: a})) }, "/v1/kpis?client=" + a.String() + "&limit=200"},
+		{func() error {
+			return only(ledger.Portfolio(t.Context(), client.PortfolioQuery{Consultancy: a, Manager: b, Text: "luna", Sort: "pending", Descending: true}))
+		},
+			"/v1/portfolio?consultancy=" + a.String() + "&limit=200&manager=" + b.String() + "&order=descending&q=luna&sort=pending"},
 		{func() error {
 			return only(ledger.Tasks(t.Context(), client.TasksQuery{Client: a, Section: domain.Sales, Status: domain.TaskPending}))
 		},

@@ -2,9 +2,7 @@ package projections
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -565,32 +563,17 @@ func scanAccess(scan func(...any) error, now time.Time) (accessLine, error) {
 
 // addPeople tells who may log in with each grant that is of any use now.
 func addPeople(ctx context.Context, v view, lines []accessLine) error {
-	var args arguments
-	lineOf := map[uuid.UUID]int{} // by collaboration, which has one grant of use at most
-	var pairs []string
-	for i, line := range lines {
+	var pairs []uuid.UUID // each has one grant of use at most
+	for _, line := range lines {
 		if len(line.item.Effective) > 0 {
-			lineOf[line.item.CollaborationID] = i
-			pairs = append(pairs, args.add(line.item.CollaborationID))
+			pairs = append(pairs, line.item.CollaborationID)
 		}
 	}
-	if len(pairs) == 0 {
-		return nil
-	}
-	result, err := v.query(ctx, `SELECT c.collaboration_id, m.user_id, n.name, m.role
-		FROM {access_pairs} c `+worksJoins+` JOIN {user_names} n ON n.user_id = m.user_id
-		WHERE c.collaboration_id IN (`+strings.Join(pairs, ", ")+`) AND `+works+` ORDER BY c.collaboration_id, n.sort_name, m.user_id`, args...)
-	if err != nil {
-		return err
-	}
-	return scan(result, func(s *sql.Rows) error {
-		var pair uuid.UUID
-		var person AccessPerson
-		if err := s.Scan(&pair, &person.UserID, &person.Name, &person.Role); err != nil {
-			return err
+	people, err := peopleOf(ctx, v, pairs)
+	for i := range lines {
+		if item := &lines[i].item; len(item.Effective) > 0 && people[item.CollaborationID] != nil {
+			item.People = people[item.CollaborationID]
 		}
-		people := &lines[lineOf[pair]].item.People
-		*people = append(*people, person)
-		return nil
-	})
+	}
+	return err
 }

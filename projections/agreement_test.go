@@ -39,6 +39,9 @@ func (c *cast) compareAccess(engine *Engine) {
 				c.compareKPIs(engine, person, client, g, permitted)
 			}
 		}
+		for _, person := range people {
+			c.comparePortfolio(engine, consultancy, person)
+		}
 	}
 	c.compareSessions(engine)
 }
@@ -92,6 +95,26 @@ func (c *cast) compareKPIs(engine *Engine, person domain.Actor, client firm, g d
 		}
 	}
 	require.Equal(c.t, want, shown)
+}
+
+// comparePortfolio holds what a member's portfolio counts to the KPIs of each client.
+func (c *cast) comparePortfolio(engine *Engine, consultancy firm, person domain.Actor) {
+	portfolio, err := engine.Portfolio(c.t.Context(), ViewerFor(person), PortfolioQuery{Consultancy: consultancy.id})
+	require.NoError(c.t, err)
+	require.Len(c.t, portfolio.Items, len(inboxOf(c.t, engine, consultancy, RequestsQuery{})))
+	for _, item := range portfolio.Items {
+		kpis, err := engine.KPIs(c.t.Context(), ViewerFor(person), KPIQuery{Client: item.ClientID})
+		require.NoError(c.t, err)
+		sections, pending, overdue := []domain.Section{}, 0, 0
+		for _, kpi := range kpis.Items {
+			pending, overdue = kpi.Pending, kpi.Overdue
+			for _, section := range kpi.Sections {
+				sections = append(sections, section.Section)
+			}
+		}
+		require.Equal(c.t, sections, item.Sections)
+		require.Equal(c.t, []int{pending, overdue}, []int{item.Pending, item.Overdue})
+	}
 }
 
 // counted counts the tasks that the list of tasks has.

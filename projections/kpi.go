@@ -230,11 +230,15 @@ func scanKPI(scan func(...any) error, now time.Time) (kpiLine, error) {
 	)
 	err := scan(append(r.fields(), &line.item.ClientID, &line.item.ClientName, &line.order.SortName, asJSON(&chosen))...)
 	line.order.ClientID = line.item.ClientID
-	visible := r.effective(now)
-	line.item.show(slices.DeleteFunc(domain.TaskSections(), func(s domain.Section) bool {
-		return !visible.Includes(s, domain.Read) || chosen != nil && !slices.Contains(chosen, s)
-	}))
+	line.item.show(countedSections(r.effective(now), chosen))
 	return line, err
+}
+
+// countedSections are the sections whose tasks are counted for a person: those that they may see and, if they made a choice, chose.
+func countedSections(visible domain.Permissions, chosen []domain.Section) []domain.Section {
+	return slices.DeleteFunc(domain.TaskSections(), func(s domain.Section) bool {
+		return !visible.Includes(s, domain.Read) || chosen != nil && !slices.Contains(chosen, s)
+	})
 }
 
 // show gives the item its sections, with nothing counted yet.

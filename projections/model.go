@@ -30,6 +30,7 @@ type model struct {
 func models() []model {
 	return []model{
 		accessModel(),
+		activityModel(),
 		deadlinesModel(),
 		directoryModel(),
 		historyModel(),

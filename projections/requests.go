@@ -246,12 +246,11 @@ func (q RequestsQuery) check(viewer Viewer) (limit int, err error) {
 // inboxLines selects the lines of a party's inbox as they are at the view's moment: a request that has lapsed by then is cancelled,
 // whether or not that has been recorded.
 func inboxLines(v view, viewer Viewer, q RequestsQuery, args *arguments) string {
-	party := args.add(q.Party)
-	lapsed := "r.expires_at BETWEEN 1 AND " + args.add(toMicros(v.now))
+	party, now := args.add(q.Party), args.add(toMicros(v.now))
 	return fmt.Sprintf(`
 		SELECT r.collaboration_id, r.consultancy_id, r.client_id, r.engagement, r.last_message, r.last_message_at,
 			COALESCE(consultancy.name, '') AS consultancy_name, COALESCE(client.name, '') AS client_name,
-			CASE WHEN r.blocked THEN 'blocked' WHEN %[2]s THEN 'cancelled' ELSE r.status END AS status,
+			%[4]s AS status,
 			CASE WHEN r.blocked OR %[2]s THEN 0 ELSE r.waiting_since END AS waiting_since,
 			CASE WHEN r.blocked OR %[2]s THEN 0 ELSE r.expires_at END AS expires_at,
 			CASE WHEN r.client_id = %[1]s THEN r.messages - r.read_client ELSE r.messages - r.read_consultancy END AS unread,
@@ -260,7 +259,15 @@ func inboxLines(v view, viewer Viewer, q RequestsQuery, args *arguments) string 
 		LEFT JOIN {account_names} consultancy ON consultancy.account_id = r.consultancy_id
 		LEFT JOIN {account_names} client ON client.account_id = r.client_id
 		WHERE (r.consultancy_id = %[1]s OR r.client_id = %[1]s) AND %[3]s`,
-		party, lapsed, viewer.restrict(args, "r.consultancy_id", "r.client_id"))
+		party, requestLapsed(now), viewer.restrict(args, "r.consultancy_id", "r.client_id"), requestStatus(now))
+}
+
+// requestLapsed is the SQL for whether the request of a row r has lapsed by a moment.
+func requestLapsed(now string) string { return "r.expires_at BETWEEN 1 AND " + now }
+
+// requestStatus is the SQL for how a row r stands at a moment, in the words of the inbox.
+func requestStatus(now string) string {
+	return "CASE WHEN r.blocked THEN 'blocked' WHEN " + requestLapsed(now) + " THEN 'cancelled' ELSE r.status END"
 }
 
 func scanInbox(scan func(...any) error, sort string) (inboxLine, error) {

@@ -23,8 +23,9 @@ type rights struct {
 
 // rightsColumns are read by fields from the tables of rightsJoins, which add to {access_pairs} c and {access_grants} g.
 const (
-	rightsColumns = `c.active, c.since, p.plan, s.in_standing, p.closed_at = 9223372036854775807 AND f.closed_at = 9223372036854775807,
-		COALESCE(g.position, 0), COALESCE(g.permissions, '{}'), COALESCE(g.status, ''), COALESCE(g.expires_at, 0)`
+	rightsColumns = `c.active, c.since, p.plan, s.in_standing, p.closed_at = 9223372036854775807 AND f.closed_at = 9223372036854775807 AS both_open,
+		COALESCE(g.position, 0) AS granted, COALESCE(g.permissions, '{}') AS permissions, COALESCE(g.status, '') AS grant_status,
+		COALESCE(g.expires_at, 0) AS expires_at`
 	rightsJoins = `JOIN {access_plans} p ON p.account_id = c.client_id JOIN {access_plans} f ON f.account_id = c.consultancy_id
 		JOIN {access_standings} s ON s.consultancy_id = c.consultancy_id`
 )
@@ -43,6 +44,22 @@ func (r rights) effective(now time.Time) domain.Permissions {
 		return domain.Permissions{}
 	}
 	return r.grant.Permissions.Within(r.plan.Sections())
+}
+
+// terms are those of the grant in short, as they are at a moment; nil without a grant, whose id is then empty.
+func (r rights) terms(grantID string, role domain.Role, now time.Time) (*AccessTerms, error) {
+	if grantID == "" {
+		return nil, nil
+	}
+	id, err := uuid.Parse(grantID)
+	return &AccessTerms{GrantID: id, RoleID: role, Status: r.grant.StatusAt(now), Until: optional(r.grant.ExpiresAt)}, err
+}
+
+// showsSection is effective in SQL, for lists that are sorted by what it shows: whether the rights l, named as in rightsColumns, let
+// somebody see a section at a moment. Permissions are kept as encoding/json writes them.
+func showsSection(section, now string) string {
+	return `l.active AND l.in_standing AND l.both_open AND l.granted > l.since AND l.grant_status = '` + string(domain.GrantLive) + `' AND l.expires_at > ` + now + `
+		AND (l.permissions LIKE '%"' || ` + section + ` || '":"` + string(domain.Read) + `"%' OR l.permissions LIKE '%"' || ` + section + ` || '":"` + string(domain.Edit) + `"%')`
 }
 
 // worksJoins and works tell whether a member m of the consultancy works for the client of the pair c (S8, S9): its owner and

@@ -29,6 +29,7 @@ type cli struct {
 	Inbox         inboxCommand         `cmd:"" group:"Talk to a ledger that runs:" help:"List the requests of a consultancy or a client."`
 	Access        accessCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List who may act in which client account."`
 	KPI           kpiCommand           `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
+	Portfolio     portfolioCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"List the clients of a consultancy, with what matters of each."`
 	Directory     directoryCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`
 	History       historyCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
 	Notifications notificationsCommand `cmd:"" group:"Talk to a ledger that runs:" help:"List what a person is told of."`

@@ -174,6 +174,62 @@ func (c kpiCommand) Run(ctx context.Context, std *streams) error {
 	})
 }
 
+// portfolioCommand lists the clients of a consultancy.
+type portfolioCommand struct {
+	Consultancy string `arg:"" help:"The consultancy's account."`
+	Query       string `name:"search" placeholder:"WORDS" help:"Only clients whose names have these words, or parts of words."`
+	Status      string `placeholder:"STATUS" help:"Only these: enquiry, pending, approved, declined, cancelled, ended or blocked."`
+	Manager     string `placeholder:"USER" help:"Only the clients of which this person is in charge."`
+	Sort        string `placeholder:"ORDER" help:"name, status, pending, overdue, lastActivity or grantEnd."`
+	Descending  bool   `help:"Sort the other way round."`
+	paging
+	connection
+}
+
+// Help tells whose eyes it looks through.
+func (portfolioCommand) Help() string {
+	return "With --as, tasks are counted as far as the person may see and has chosen to be told of them."
+}
+
+// Run lists them.
+func (c portfolioCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "consultancy", c.Consultancy)
+	set(query, "q", c.Query)
+	set(query, "status", c.Status)
+	set(query, "manager", c.Manager)
+	set(query, "sort", c.Sort)
+	if c.Descending {
+		query.Set("order", "descending")
+	}
+	table := term.NewTable("CLIENT", "STATUS", "ACCESS", "ROLE", "UNTIL", "MANAGERS", "PENDING", "OVERDUE", "LAST ACTIVITY")
+	return list(ctx, std, ledger, c.JSON, "/v1/portfolio", query, table, func(t *term.Table, item projections.PortfolioItem) {
+		access := accessTerms(item.Access)
+		t.Row(item.ClientName, item.Status, access.Status, access.RoleID, moment(access.Until), managers(item.Managers), item.Pending, item.Overdue, moment(&item.LastActivity))
+	})
+}
+
+// accessTerms are those of a grant, empty for none.
+func accessTerms(terms *projections.AccessTerms) projections.AccessTerms {
+	if terms == nil {
+		return projections.AccessTerms{}
+	}
+	return *terms
+}
+
+// managers lists who is in charge.
+func managers(managers []projections.Manager) string {
+	names := make([]string, len(managers))
+	for i, manager := range managers {
+		names[i] = manager.Name
+	}
+	return strings.Join(names, ", ")
+}
+
 // directoryCommand searches the listed consultancies. It needs no key.
 type directoryCommand struct {
 	Query     string `arg:"" optional:"" help:"Words that the profile has, without regard to case and accents."`
