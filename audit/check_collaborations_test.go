@@ -253,6 +253,16 @@ func wrongWork() []wrong {
 			raise := domain.TaskRaised{TaskID: domain.TaskID(espiga, "erp-2"), ClientID: espiga, Section: domain.Banking, ExternalRef: "erp-2"}
 			p.by(billing, raise).by(pere, domain.TaskCompleted{TaskID: raise.TaskID, ClientID: espiga, Section: domain.Banking})
 		}, []string{"TaskCompleted"}},
+		{"notifications read past the log", audit.NotificationsState, granted, func(p *play) {
+			p.by(anna, domain.NotificationsRead{AccountID: vidal, UserID: anna.UserID, UpTo: 1_000})
+		}, []string{"NotificationsRead"}},
+		{"notifications read backwards", audit.NotificationsState, granted, func(p *play) {
+			p.by(anna, domain.NotificationsRead{AccountID: vidal, UserID: anna.UserID, UpTo: 5}).
+				by(anna, domain.NotificationsRead{AccountID: vidal, UserID: anna.UserID, UpTo: 4})
+		}, []string{"NotificationsRead", "NotificationsRead"}},
+		{"another's notifications read", audit.ActorNotAParty, granted, func(p *play) {
+			p.by(anna, domain.NotificationsRead{AccountID: vidal, UserID: nuria.UserID, UpTo: 5})
+		}, []string{"NotificationsRead"}},
 		{"a session closed for no reason", audit.SessionState, granted, func(p *play) {
 			p.by(anna, opens(p, anna)).by(anna, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: "bored"})
 		}, []string{"ClientAccountClosed"}},
@@ -277,20 +287,5 @@ func wrongWork() []wrong {
 			e.TaskID = domain.TaskID(espiga, "erp-2")
 			p.by(billing, e)
 		}, []string{"TaskRaised"}},
-	}
-}
-
-func wrongReadings() []wrong {
-	read := func(who domain.Actor, upTo int64) domain.NotificationsRead {
-		return domain.NotificationsRead{AccountID: who.AccountID, UserID: who.UserID, UpTo: upTo}
-	}
-	begun := func(p *play) *play { return registered(p).by(anna, read(anna, 3)).by(anna, read(anna, 4)) }
-	return []wrong{
-		{"a list read no further", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(anna, 4)) }, []string{"NotificationsRead", "NotificationsRead"}},
-		{"what had not happened", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(anna, 1_000)) }, []string{"NotificationsRead"}},
-		{"another's list", audit.ReadingWrong, begun, func(p *play) { p.by(anna, read(nuria, 3)) }, []string{"NotificationsRead"}},
-		{"a list of another account", audit.ActorNotAParty, begun, func(p *play) {
-			p.by(lucia, domain.NotificationsRead{AccountID: vidal, UserID: lucia.UserID, UpTo: 3})
-		}, []string{"NotificationsRead"}},
 	}
 }

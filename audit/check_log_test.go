@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,7 @@ func wrongLogs() []wrongLog {
 		{"an actor who is none", audit.RecordMalformed, func(l *tampered) {
 			l.replace(2, `"actor":"service:billing"`, `"actor":"service:billing","onbehalfof":"nobody"`)
 		}, []int64{2}},
+		{"an actor without a name", audit.RecordMalformed, func(l *tampered) { l.replace(2, `"actor":"service:billing"`, `"actor":"service:"`) }, []int64{2}},
 		{"a person who acts on behalf of another", audit.RecordMalformed, func(l *tampered) {
 			name := pere.String()
 			l.replace(6, `"actor":"`+name+`"`, `"actor":"`+lucia.String()+`","onbehalfof":"`+name+`"`)
@@ -159,6 +161,18 @@ func TestWhatIsNoRecordHidesNoneOfItsNeighbours(t *testing.T) {
 	shown, err := json.Marshal(report.Violations[0].Events[0])
 	require.NoError(t, err)
 	require.JSONEq(t, `{"position":3}`, string(shown))
+}
+
+// No type of event goes unchecked: each is held at least to the stream that its fields name.
+func TestEveryTypeOfEventIsChecked(t *testing.T) {
+	for _, e := range domain.Events() {
+		log := logOf([]domain.EventType{e})
+		stream := streamOf(e.Example)
+		log.replace(1, stream.ID.String(), "0192f3c4-0000-7000-8000-00000000ffff")
+		report, err := audit.Check(t.Context(), log, audit.Options{})
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(report.Violations, func(v audit.Violation) bool { return v.Code == audit.StreamWrong }), e.Name)
+	}
 }
 
 // Whatever follows whatever, a check goes on to the end.

@@ -126,6 +126,8 @@ func streamOf(event domain.Event) eventstore.StreamID {
 		return eventstore.StreamID{Kind: domain.SessionStream, ID: e.SessionID}
 	case domain.ClientAccountClosed:
 		return eventstore.StreamID{Kind: domain.SessionStream, ID: e.SessionID}
+	case domain.NotificationsRead:
+		return eventstore.StreamID{Kind: domain.NotificationsStream, ID: domain.NotificationsID(e.AccountID, e.UserID)}
 	case domain.TaskRaised:
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
 	case domain.TaskCompleted:
@@ -134,8 +136,6 @@ func streamOf(event domain.Event) eventstore.StreamID {
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
 	case domain.TaskReopened:
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
-	case domain.NotificationsRead:
-		return eventstore.StreamID{Kind: domain.NotificationsStream, ID: domain.NotificationsID(e.AccountID, e.UserID)}
 	}
 	parties := event.Parties()
 	if len(parties) == 2 {

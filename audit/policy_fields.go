@@ -130,7 +130,7 @@ func kindOf(t reflect.Type) kind {
 		return moment
 	case t == reflect.TypeFor[uuid.UUID]():
 		return text
-	case t.Kind() == reflect.Int:
+	case reflect.Zero(t).CanInt():
 		return number
 	case t.Kind() == reflect.Slice:
 		return list
@@ -145,10 +145,10 @@ func valueOf(v reflect.Value) value {
 	case uuid.UUID:
 		return textOf(held)
 	}
-	switch v.Kind() {
-	case reflect.Int:
+	switch {
+	case v.CanInt():
 		return value{number: float64(v.Int())}
-	case reflect.Slice:
+	case v.Kind() == reflect.Slice:
 		items := make([]string, v.Len())
 		for i := range items {
 			items[i] = v.Index(i).String()

@@ -192,6 +192,9 @@ func TestFactsOfTheContext(t *testing.T) {
 	}
 	opened := parsed(t, `{"rules":[{"name":"r","on":"ClientAccountOpened","when":[{"field":"permissions.payroll","equals":"none"}],"require":[{"field":"permissions.sales","equals":"read"}]}]}`)
 	require.Equal(t, []string{"r: ClientAccountOpened"}, p.refused(opened))
+	p.by(anna, domain.NotificationsRead{AccountID: vidal, UserID: anna.UserID, UpTo: 5})
+	read := parsed(t, `{"rules":[{"name":"r","on":"NotificationsRead","require":[{"field":"upTo","atMost":4}]}]}`)
+	require.Equal(t, []string{"r: NotificationsRead"}, p.refused(read))
 	registered := parsed(t, `{"rules":[{"name":"r","on":"AccountRegistered","when":[{"field":"type","equals":"business"}],"require":[{"field":"owner.userId","equals":"x"}]}]}`)
 	require.Equal(t, []string{"r: AccountRegistered"}, p.refused(registered))
 }

@@ -57,7 +57,7 @@ const (
 	SessionTooLong     Code = "session_too_long"
 	TermTooLong        Code = "term_too_long"
 	TaskState          Code = "task_state"
-	ReadingWrong       Code = "reading_wrong"
+	NotificationsState Code = "notifications_state"
 )
 
 // Rule is one thing that a check looks for.
@@ -116,7 +116,7 @@ func Rules() []Rule {
 		{SessionTooLong, "A log-in lasts an hour at most, and never longer than its grant", "S9"},
 		{TermTooLong, "Requests last 90 days, invitations 7 and grants with an end 730 at most", "docs/domain.md"},
 		{TaskState, "A task is raised once for a client's reference, and moves only as its states allow", "S10"},
-		{ReadingWrong, "A person marks their own notifications as read, further each time, and never what has not happened", "docs/domain.md"},
+		{NotificationsState, "A person's notifications are read forward, and not past the log", "docs/domain.md"},
 	}
 }
 

@@ -17,13 +17,13 @@ type world struct {
 	collaborations map[domain.Pair]*collaboration
 	sessions       map[uuid.UUID]*session
 	tasks          map[uuid.UUID]*task
-	readings       map[uuid.UUID]*reading // by stream
+	readers        map[uuid.UUID]*reader // by the list's stream
 }
 
 func newWorld() world {
 	return world{
 		accounts: map[uuid.UUID]*account{}, partnerships: map[uuid.UUID]*partnership{}, collaborations: map[domain.Pair]*collaboration{},
-		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readings: map[uuid.UUID]*reading{},
+		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readers: map[uuid.UUID]*reader{},
 	}
 }
 
