@@ -14,8 +14,8 @@ import (
 	"github.com/collabledger/collabledger/eventstore"
 )
 
-// prepare is how a story begins: two or three accounts on each side, then a consultancy that is listed, that collaborates with a
-// client, and that has access, with an account manager in charge who is logged in, and a task. It is appended in as few commits as
+// prepare is how a story begins: two or three accounts on each side, then a consultancy that is listed, is asked by a client,
+// collaborates with it, and has access, with an account manager in charge who is logged in, and a task. It is appended in as few commits as
 // there are turns between actors, since commits take most of a journey's time; what the model makes of it is held to what the ledger
 // does, as after any step.
 func (j *journey) prepare(stage int) {
@@ -42,7 +42,7 @@ func (j *journey) prepare(stage int) {
 	for _, name := range []string{"dune", "elba", "fern"}[:count.Draw(j.t, "clients")] {
 		register(name, commands.RegisterAccount{Type: domain.Business, Plan: domain.PlanPremium})
 	}
-	for i, part := range []func(func(domain.Actor, commands.Command, any, domain.Event)){j.getListed, j.getTogether, j.getToWork} {
+	for i, part := range []func(func(domain.Actor, commands.Command, any, domain.Event)){j.getListed, j.getAsked, j.getTogether, j.getToWork} {
 		if stage > i {
 			part(begin)
 		}
@@ -73,13 +73,17 @@ func (j *journey) getListed(begin func(domain.Actor, commands.Command, any, doma
 	begin(maria, commands.ApproveProfile{ConsultancyID: firm, Revision: 1}, nil, domain.ProfileApproved{ConsultancyID: firm, Revision: 1})
 }
 
-// getTogether begins the collaboration of the first consultancy with the first client.
+// getAsked has the first client ask the first consultancy to collaborate.
+func (j *journey) getAsked(begin func(domain.Actor, commands.Command, any, domain.Event)) {
+	pair, message := domain.Pair{ConsultancyID: j.firms[0], ClientID: j.shops[0]}, "Please keep our books."
+	begin(domain.User(pair.ClientID, j.people[pair.ClientID][0]), commands.RequestCollaboration{PairFields: commands.PairFields(pair), Message: message}, commands.RequestResult{},
+		domain.CollaborationRequested{Pair: pair, CollaborationID: pair.CollaborationID(), Engagement: 1, Message: message, ExpiresAt: j.start.Add(requestTerm)})
+}
+
+// getTogether begins their collaboration.
 func (j *journey) getTogether(begin func(domain.Actor, commands.Command, any, domain.Event)) {
-	firm, shop := j.firms[0], j.shops[0]
-	pair := domain.Pair{ConsultancyID: firm, ClientID: shop}
-	begin(domain.User(shop, j.people[shop][0]), commands.RequestCollaboration{PairFields: commands.PairFields(pair), Message: "Please keep our books."}, commands.RequestResult{},
-		domain.CollaborationRequested{Pair: pair, CollaborationID: pair.CollaborationID(), Engagement: 1, Message: "Please keep our books.", ExpiresAt: j.start.Add(requestTerm)})
-	begin(domain.User(firm, j.people[firm][0]), commands.AcceptCollaboration{PairFields: commands.PairFields(pair)}, nil, domain.CollaborationAccepted{Pair: pair, Engagement: 1})
+	pair := domain.Pair{ConsultancyID: j.firms[0], ClientID: j.shops[0]}
+	begin(domain.User(pair.ConsultancyID, j.people[pair.ConsultancyID][0]), commands.AcceptCollaboration{PairFields: commands.PairFields(pair)}, nil, domain.CollaborationAccepted{Pair: pair, Engagement: 1})
 }
 
 // getToWork lets Dana, an account manager of the consultancy, into the client's account, where there is something to do.

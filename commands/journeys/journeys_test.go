@@ -57,7 +57,7 @@ func TestJourneys(t *testing.T) {
 			l = newLedger(t)
 		}
 		j := newJourney(r, l)
-		j.prepare(rapid.SampledFrom([]int{0, 3, 2, 3, 1, 3, 3, 3}).Draw(r, "prepared"))
+		j.prepare(rapid.SampledFrom([]int{0, 4, 2, 4, 3, 4, 1, 4, 2, 4, 3, 4}).Draw(r, "prepared"))
 		r.Repeat(map[string]func(*rapid.T){
 			"":     func(*rapid.T) { j.requireAsModelled() },
 			"turn": func(r *rapid.T) { j.turns().Draw(r, "turn").do() },
