@@ -215,3 +215,29 @@ func TestAnOldRevisionApprovedLate(t *testing.T) {
 	n.must(by(maria, ApproveProfile{firmID, 2}))
 	n.refused(by(maria, ApproveProfile{firmID, 1}), refuses("stale_revision", "superseded"))
 }
+
+// TestAPersonOfTwoFirmsActsForOneOfThemAtATime: the actor names the account, and with the other firm's hat on, the person is whoever
+// they are there: what one firm may do in a client's account is nothing to the other (invariant 8).
+func TestAPersonOfTwoFirmsActsForOneOfThemAtATime(t *testing.T) {
+	rivalID := id(4)
+	hereAManager, thereTheOwner := firmManager, domain.User(rivalID, firmManager.UserID)
+	n := nodeAfter(t, history(inside, invoices, domain.AccountRegistered{
+		AccountID: rivalID, Type: domain.Consultancy, AccountDetails: firmDetails, Plan: domain.PlanBasic, FirmKind: domain.Agency, Owner: person(firmManager),
+	}))
+	rival := PairFields{ConsultancyID: rivalID, ClientID: shopID}
+
+	n.refused(by(thereTheOwner, OpenClientAccount{theirs, ""}), forbids("not_a_member"))
+	n.refused(by(thereTheOwner, OpenClientAccount{rival, ""}), misses("collaboration_not_found"))
+	n.refused(by(hereAManager, OpenClientAccount{rival, ""}), misses("collaboration_not_found"))
+	n.refused(by(thereTheOwner, CompleteTask{invoices.TaskID}), misses("task_not_found"))
+	n.refused(by(thereTheOwner, EndCollaboration{theirs, "done"}), forbids("not_a_member"))
+	n.refused(by(hereAManager, EndCollaboration{theirs, "done"}), forbids("role_not_sufficient"))
+	n.refused(by(hereAManager, ApplyForPartnership{rivalID}), forbids("not_a_member"))
+	n.must(by(thereTheOwner, ApplyForPartnership{rivalID}))
+
+	session := result[SessionResult](n, by(hereAManager, OpenClientAccount{theirs, ""}))
+	require.Equal(t, firmID, n.lastLogin().ConsultancyID)
+	n.refused(by(thereTheOwner, CloseClientAccount{session.SessionID}), forbids("not_a_member"))
+	n.must(by(hereAManager, CloseClientAccount{session.SessionID}))
+	n.must(by(hereAManager, CompleteTask{invoices.TaskID}))
+}
