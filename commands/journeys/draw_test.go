@@ -38,6 +38,8 @@ const (
 	rightActor = 80 // one of those who may ask
 	rightField = 85
 	rightStep  = 80 // what the model expects to be accepted
+
+	halfTheTime = 50
 )
 
 // attempts is how many steps are drawn for one that the model expects to be accepted, or at least to be about something that there
@@ -210,7 +212,7 @@ func (d drawer) all() []uuid.UUID { return slices.Concat(d.firms, d.shops) }
 func (d drawer) tick() turn {
 	const day = 24 * time.Hour
 	at := d.clock.Add(pick(d, time.Minute, time.Hour, day, 8*day, 23*day, 91*day, time.Microsecond, -time.Microsecond, -time.Hour, -2*day))
-	if ends := d.ends(); len(ends) > 0 && d.mostly(50) {
+	if ends := d.ends(); len(ends) > 0 && d.mostly(halfTheTime) {
 		at = pick(d, ends...).Add(-pick(d, 0, time.Microsecond, day, 30*day))
 	}
 	line := fmt.Sprintf("%s the clock goes to %s", d.at(d.clock), d.at(at))

@@ -25,14 +25,20 @@ func (d drawer) pair() commands.PairFields {
 var nowhere = uuid.MustParse("0192f3c4-0000-7000-8000-00000000ffff")
 
 func (d drawer) firm() uuid.UUID {
-	if d.mostly(rightField) {
+	switch {
+	case d.mostly(halfTheTime):
+		return d.firms[0]
+	case d.mostly(rightField):
 		return pick(d, d.firms...)
 	}
 	return pick(d, append(d.all(), nowhere)...)
 }
 
 func (d drawer) shop() uuid.UUID {
-	if d.mostly(rightField) {
+	switch {
+	case d.mostly(halfTheTime):
+		return d.shops[0]
+	case d.mostly(rightField):
 		return pick(d, d.shops...)
 	}
 	return pick(d, append(d.all(), nowhere)...)
@@ -64,13 +70,18 @@ func (d drawer) role(of uuid.UUID) domain.Role {
 	if a := d.accounts[of]; a != nil && a.firm && d.mostly(rightField) {
 		return pick(d, domain.RoleAccountManager, domain.RoleAdministrator)
 	}
-	roles := []domain.Role{"finance", "administrator", "sales", "hr", "crm", "inventory", "projects", "owner", "account_manager"}
-	return pick(d, append(roles, d.ownRole(of))...)
+	if len(d.custom[of]) > 0 && d.mostly(halfTheTime) {
+		return d.ownRole(of)
+	}
+	return pick(d, domain.RoleFinance, domain.RoleAdministrator, domain.RoleSales, domain.RoleHR, domain.RoleCRM, domain.RoleInventory, domain.RoleProjects, domain.RoleOwner, domain.RoleAccountManager)
 }
 
 // ownRole draws a role of an account's own, or one that nobody has.
 func (d drawer) ownRole(of uuid.UUID) domain.Role {
-	return pick(d, append(slices.Clone(d.custom[of]), domain.Role(nowhere.String()))...)
+	if len(d.custom[of]) > 0 && d.mostly(rightField) {
+		return pick(d, d.custom[of]...)
+	}
+	return domain.Role(nowhere.String())
 }
 
 // until draws the end of a grant: mostly one to come, sometimes none, now, past or too far, and told in another zone.
@@ -81,7 +92,7 @@ func (d drawer) until() time.Time {
 
 func (d drawer) terms(of uuid.UUID) commands.GrantTerms {
 	terms := commands.GrantTerms{RoleID: d.role(of)}
-	if d.mostly(60) {
+	if d.mostly(halfTheTime) {
 		until := d.until()
 		terms.ExpiresAt = &until
 	}
