@@ -82,6 +82,30 @@ func TestAWholeEngagementIsClean(t *testing.T) {
 	require.Equal(t, 6, report.Streams)
 }
 
+func TestWhatTheLedgerEndsByItselfIsClean(t *testing.T) {
+	left := domain.PartnershipTerminated{ConsultancyID: vidal, Reason: "other"}
+	for name, happens := range map[string]func(*play){
+		"a request": func(p *play) {
+			pending(p).by(reviewer, left).by(clock, domain.CollaborationDeclined{Pair: pair, Engagement: 1, ReasonCode: domain.DeclinedForGood})
+		},
+		"a collaboration": func(p *play) {
+			granted(p).by(reviewer, left).by(clock, domain.AccessRevoked{Pair: pair, GrantID: grantID, AccessEpoch: 2},
+				domain.CollaborationEnded{Pair: pair, Engagement: 1, EndedBy: domain.ConsultancySide, Reason: "The partnership ended.", AccessEpoch: 3})
+		},
+		"a log-in of an earlier standing": func(p *play) {
+			granted(p).by(anna, opens(p, anna)).by(reviewer, domain.PartnershipSuspended{ConsultancyID: vidal, Reason: domain.SuspendedForBreach})
+			p.by(reviewer, domain.PartnershipReinstated{ConsultancyID: vidal})
+			p.by(clock, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: domain.Lost})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t)
+			happens(p)
+			require.Empty(t, p.check().Violations)
+		})
+	}
+}
+
 func TestAnEmptyLogIsClean(t *testing.T) {
 	report := newPlay(t).check()
 	require.Zero(t, report.Events)
