@@ -207,8 +207,15 @@ func (x *Executor) answer(spec Spec, command Command, id uuid.UUID, appended eve
 	return answer, nil
 }
 
-// now is the moment of decision, in the log's precision.
-func (x *Executor) now() time.Time { return x.Clock().UTC().Truncate(time.Microsecond) }
+// now is the moment of decision, in the log's precision. It is not before the log's last event: with a clock that has gone back,
+// authority would outlive its end in the log (invariant 3).
+func (x *Executor) now() time.Time {
+	now := x.Clock().UTC().Truncate(time.Microsecond)
+	if last := x.Store.CommittedAt(); now.Before(last) {
+		return last
+	}
+	return now
+}
 
 // bodyHash is over what was asked and by whom, however the JSON was written: the same id in another's hands is another command.
 func bodyHash(r Request, command Command) ([32]byte, error) {

@@ -176,6 +176,13 @@ func (s *Store) Head(ctx context.Context) (Head, error) {
 // be further.
 func (s *Store) Committed() int64 { return s.progress.position() }
 
+// CommittedAt is the time of the last event that this process knows to be in the log. Whoever decides something must not believe
+// that it is earlier: the log's time never runs backwards, whatever a clock says.
+func (s *Store) CommittedAt() time.Time {
+	head, _ := s.progress.get()
+	return head.RecordedAt
+}
+
 // Waiting is how many appends wait for a batch to begin: at most MaxQueue that the committer has not taken yet, and those that it
 // has gathered for its next batch.
 func (s *Store) Waiting() int { return len(s.queue) + int(s.gathered.Load()) }

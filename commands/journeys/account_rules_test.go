@@ -91,7 +91,7 @@ func (a *account) isInvited(email string, now time.Time, except uuid.UUID) bool 
 const invitationTerm = 7 * 24 * time.Hour
 
 func (w *world) invites(actor domain.Actor, c commands.InviteMember) ruling {
-	a, now := w.accounts[c.AccountID], w.now(accountFact(c.AccountID))
+	a, now := w.accounts[c.AccountID], w.now()
 	if a == nil {
 		return no("account_not_found")
 	}
@@ -105,7 +105,7 @@ func (w *world) invites(actor domain.Actor, c commands.InviteMember) ruling {
 }
 
 func (w *world) resends(actor domain.Actor, c commands.ResendInvitation) ruling {
-	a, now := w.accounts[c.AccountID], w.now(accountFact(c.AccountID))
+	a, now := w.accounts[c.AccountID], w.now()
 	if a == nil {
 		return no("account_not_found")
 	}
@@ -132,7 +132,7 @@ func (w *world) takesBack(actor domain.Actor, c commands.RevokeInvitation) rulin
 }
 
 func (w *world) joins(actor domain.Actor, c commands.AcceptInvitation) ruling {
-	a, now := w.accounts[c.AccountID], w.now(accountFact(c.AccountID))
+	a, now := w.accounts[c.AccountID], w.now()
 	if a == nil {
 		return no("account_not_found")
 	}
@@ -154,7 +154,7 @@ func (w *world) joins(actor domain.Actor, c commands.AcceptInvitation) ruling {
 }
 
 func (w *world) lapsesInvitation(actor domain.Actor, c commands.ExpireInvitation) ruling {
-	a, now := w.accounts[c.AccountID], w.now(accountFact(c.AccountID))
+	a, now := w.accounts[c.AccountID], w.now()
 	if a == nil {
 		return no("account_not_found")
 	}

@@ -180,7 +180,7 @@ func (j *journey) seenOfPair(c *domain.Collaboration) string {
 // requireAccess asks, for everybody, whether they could log in now, and as what: no access without all that it needs (invariant 1),
 // no more than the grant as it was pinned and the plan let through (invariant 2), and not at or beyond its end (invariant 3).
 func (j *journey) requireAccess(g domain.Engagement) {
-	now := j.now(pairFacts(g.Pair)...)
+	now := j.now()
 	grant := g.Collaboration.Grant
 	all := g.Consultancy.Status == "open" && g.Client.Status == "open" && g.Partnership.Status == "accepted" && g.Collaboration.Status == "active" &&
 		grant != nil && grant.Status == "granted" && (grant.ExpiresAt.IsZero() || now.Before(grant.ExpiresAt))
@@ -215,7 +215,7 @@ func (j *journey) requireNothingRevived(c *domain.Collaboration) {
 // (invariants 4 and 5).
 func (j *journey) requireSession(model *session, s *domain.Session) {
 	j.requireSame("log-in", fmt.Sprint(j.name(model.user), model.until.Sub(j.start), model.closed), fmt.Sprint(j.name(s.UserID), s.ExpiresAt.Sub(j.start), s.Status == "closed"))
-	now := j.now(append(pairFacts(model.pair), sessionFact(s.SessionID))...)
+	now := j.now()
 	if model.closed || !now.Before(model.until) {
 		return
 	}

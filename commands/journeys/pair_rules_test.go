@@ -74,7 +74,7 @@ const requestTerm = 90 * 24 * time.Hour
 
 func (w *world) asks(actor domain.Actor, c commands.RequestCollaboration) ruling {
 	of := domain.Pair(c.PairFields)
-	now := w.now(pairFacts(of)...)
+	now := w.now()
 	if code := w.exist(of); code != "" {
 		return no(code)
 	}
@@ -95,7 +95,7 @@ func (w *world) asks(actor domain.Actor, c commands.RequestCollaboration) ruling
 
 // answers checks that a request is still open for an answer.
 func (w *world) answers(who string, of domain.Pair) string {
-	return first(who, when(w.pairs[of].statusAt(w.now(pairFacts(of)...)) != "pending", "not_pending"))
+	return first(who, when(w.pairs[of].statusAt(w.now()) != "pending", "not_pending"))
 }
 
 func (w *world) accepts(actor domain.Actor, c commands.AcceptCollaboration) ruling {
@@ -143,7 +143,7 @@ func (w *world) lapsesRequest(actor domain.Actor, c commands.ExpireRequest) ruli
 		return no(code)
 	}
 	p := w.pairs[of]
-	if code := first(when(p.status != "pending", "not_pending"), when(w.now(pairFacts(of)...).Before(p.until), "not_due")); code != "" {
+	if code := first(when(p.status != "pending", "not_pending"), when(w.now().Before(p.until), "not_due")); code != "" {
 		return no(code)
 	}
 	return yes(func() { p.leave("expired") })
@@ -151,7 +151,7 @@ func (w *world) lapsesRequest(actor domain.Actor, c commands.ExpireRequest) ruli
 
 func (w *world) blocks(actor domain.Actor, c commands.BlockClient) ruling {
 	of := domain.Pair(c.PairFields)
-	now := w.now(pairFacts(of)...)
+	now := w.now()
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
@@ -234,7 +234,7 @@ func (w *world) grantsAccess(actor domain.Actor, c commands.GrantAccess) ruling 
 	if code := w.consents(actor, of); code != "" {
 		return no(code)
 	}
-	p, now := w.pairs[of], w.now(pairFacts(of)...)
+	p, now := w.pairs[of], w.now()
 	if code := first(when(p.grant.held(now), "grant_exists"), w.grantable(of, c.RoleID), term(now, end(c.ExpiresAt))); code != "" {
 		return no(code)
 	}
@@ -250,7 +250,7 @@ func (w *world) changesAccess(actor domain.Actor, c commands.ChangeAccess) rulin
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	p, now := w.pairs[of], w.now(pairFacts(of)...)
+	p, now := w.pairs[of], w.now()
 	if code := first(w.runs(actor, of.ClientID), w.open(of), w.active(of), when(p.grant.statusAt(now) != "granted", "no_live_grant"), w.grantable(of, c.RoleID), term(now, end(c.ExpiresAt))); code != "" {
 		return no(code)
 	}
@@ -273,7 +273,7 @@ func (w *world) extends(actor domain.Actor, c commands.ExtendAccess) ruling {
 	if code := w.consents(actor, of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	if g.statusAt(now) != "granted" {
 		return no("no_live_grant")
 	}
@@ -288,7 +288,7 @@ func (w *world) attests(actor domain.Actor, c commands.AttestAccess) ruling {
 	if code := w.consents(actor, of); code != "" {
 		return no(code)
 	}
-	if w.pairs[of].grant.statusAt(w.now(pairFacts(of)...)) != "granted" {
+	if w.pairs[of].grant.statusAt(w.now()) != "granted" {
 		return no("no_live_grant")
 	}
 	return yes(func() {})
@@ -299,7 +299,7 @@ func (w *world) suspendsAccess(actor domain.Actor, c commands.SuspendAccess) rul
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	if code := first(w.either(actor, of), w.active(of), when(g.statusAt(now) != "granted", "no_live_grant")); code != "" {
 		return no(code)
 	}
@@ -315,7 +315,7 @@ func (w *world) resumes(actor domain.Actor, c commands.ResumeAccess) ruling {
 		return no(code)
 	}
 	g := w.pairs[of].grant
-	if g.statusAt(w.now(pairFacts(of)...)) != "suspended" {
+	if g.statusAt(w.now()) != "suspended" {
 		return no("grant_not_suspended")
 	}
 	return yes(func() { g.status = "granted" })
@@ -326,7 +326,7 @@ func (w *world) revokes(actor domain.Actor, c commands.RevokeAccess) ruling {
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	if code := first(w.either(actor, of), w.active(of), when(!g.held(now), "no_grant")); code != "" {
 		return no(code)
 	}
@@ -338,7 +338,7 @@ func (w *world) lapsesAccess(actor domain.Actor, c commands.ExpireAccess) ruling
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	recorded := g == nil || g.status == "revoked" || g.status == "expired"
 	if code := first(when(actor.Kind != "system", "system_required"), w.active(of), when(recorded, "no_grant")); code != "" {
 		return no(code)
@@ -354,7 +354,7 @@ func (w *world) reminds(actor domain.Actor, c commands.RemindGrantEnds) ruling {
 	if code := w.known(of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	if code := first(when(actor.Kind != "system", "system_required"), w.open(of), w.active(of), when(g.statusAt(now) != "granted", "no_live_grant")); code != "" {
 		return no(code)
 	}
@@ -437,7 +437,7 @@ func (w *world) ends(actor domain.Actor, c commands.EndCollaboration) ruling {
 	} else {
 		who = w.either(actor, of)
 	}
-	p, now := w.pairs[of], w.now(pairFacts(of)...)
+	p, now := w.pairs[of], w.now()
 	if code := first(who, w.active(of)); code != "" {
 		return no(code)
 	}

@@ -29,7 +29,7 @@ func (w *world) mayOpen(actor domain.Actor, of domain.Pair) string {
 	if code := w.known(of); code != "" {
 		return code
 	}
-	code := first(w.works(actor, of), w.access(of, w.now(pairFacts(of)...)))
+	code := first(w.works(actor, of), w.access(of, w.now()))
 	if code == "" && len(w.accounts[of.ClientID].cut(w.pairs[of].grant.may)) == 0 {
 		code = "role_not_in_plan"
 	}
@@ -41,7 +41,7 @@ func (w *world) logsIn(actor domain.Actor, c commands.OpenClientAccount) ruling 
 	if code := w.mayOpen(actor, of); code != "" {
 		return no(code)
 	}
-	g, now := w.pairs[of].grant, w.now(pairFacts(of)...)
+	g, now := w.pairs[of].grant, w.now()
 	return creates(func(r commands.SessionResult) {
 		w.sessions[r.SessionID] = &session{pair: of, user: actor.UserID, serial: g.serial, era: g.era, standing: w.partner(of.ConsultancyID).standings, until: g.sessionEnd(now)}
 	})
@@ -59,7 +59,7 @@ func (w *world) logsOut(actor domain.Actor, c commands.CloseClientAccount) rulin
 	if s == nil {
 		return no("session_not_found")
 	}
-	now := w.now(append(pairFacts(s.pair), sessionFact(c.SessionID))...)
+	now := w.now()
 	who := ""
 	switch {
 	case actor.Kind == "system":
@@ -79,7 +79,7 @@ func (w *world) lapsesSession(actor domain.Actor, c commands.ExpireSession) ruli
 	if s == nil {
 		return no("session_not_found")
 	}
-	if code := first(when(actor.Kind != "system", "system_required"), when(s.closed, "session_closed"), when(w.now(sessionFact(c.SessionID)).Before(s.until), "not_due")); code != "" {
+	if code := first(when(actor.Kind != "system", "system_required"), when(s.closed, "session_closed"), when(w.now().Before(s.until), "not_due")); code != "" {
 		return no(code)
 	}
 	return yes(func() { s.closed = true })
@@ -125,7 +125,7 @@ func (w *world) completes(actor domain.Actor, c commands.CompleteTask) ruling {
 		if w.pairs[of] == nil {
 			return no("task_not_found")
 		}
-		code = first(w.works(actor, of), w.access(of, w.now(append(pairFacts(of), taskFact(c.TaskID))...)))
+		code = first(w.works(actor, of), w.access(of, w.now()))
 		if code == "" {
 			code = when(w.accounts[t.client].cut(w.pairs[of].grant.may)[t.asked.Section] != "edit", "section_not_granted")
 		}

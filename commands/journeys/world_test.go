@@ -14,9 +14,8 @@ import (
 // world is an independent model of what is true in the ledger: written from the rules as people state them, with structs and tables
 // of its own. Of the domain it borrows words (identifiers, roles, sections), and none of its decisions.
 type world struct {
-	clock  time.Time            // what this node's clock says; it may go backwards
-	logged time.Time            // when the log's last record was made; it never goes backwards
-	facts  map[string]time.Time // when each stream was last extended, by the stream's name
+	clock  time.Time // what this node's clock says; it may go backwards
+	logged time.Time // when the log's last record was made; it never goes backwards
 
 	accounts map[uuid.UUID]*account
 	partners map[uuid.UUID]*partner // by consultancy
@@ -115,7 +114,7 @@ type task struct {
 
 func newWorld(clock, logged time.Time) *world {
 	return &world{
-		clock: clock, logged: logged, facts: map[string]time.Time{},
+		clock: clock, logged: logged,
 		accounts: map[uuid.UUID]*account{}, partners: map[uuid.UUID]*partner{}, pairs: map[domain.Pair]*pair{},
 		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readings: map[memberOf]int64{},
 	}
@@ -167,24 +166,18 @@ func pairFacts(of domain.Pair) []string {
 	return []string{accountFact(of.ConsultancyID), accountFact(of.ClientID), partnerFact(of.ConsultancyID), pairFact(of)}
 }
 
-// now is the moment of a decision: what the clock says, but never before the facts that the decision looks at.
-func (w *world) now(facts ...string) time.Time {
-	now := w.clock
-	for _, fact := range facts {
-		if w.facts[fact].After(now) {
-			now = w.facts[fact]
-		}
+// now is the moment of a decision: what the clock says, but never before the log's last event.
+func (w *world) now() time.Time {
+	if w.logged.After(w.clock) {
+		return w.logged
 	}
-	return now
+	return w.clock
 }
 
 // recorded notes that a step extended streams.
 func (w *world) recorded(streams ...string) {
 	if len(streams) > 0 && w.clock.After(w.logged) {
 		w.logged = w.clock
-	}
-	for _, stream := range streams {
-		w.facts[stream] = w.logged
 	}
 }
 
