@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/projections"
 )
@@ -56,7 +58,7 @@ func (e *Engine) recordDue(ctx context.Context, cursor string) (next string, err
 			return "", err
 		}
 	}
-	last, err := e.execute(ctx, clockName, cause{}, orders)
+	last, err := e.execute(ctx, cause{by: clockName}, orders)
 	if err != nil {
 		return page.Next, err
 	}
@@ -66,7 +68,7 @@ func (e *Engine) recordDue(ctx context.Context, cursor string) (next string, err
 // recording is the order that records a deadline, or reminds of it. The same end of the same thing is the same order.
 func recording(d projections.Deadline) (order, error) {
 	pair := commands.PairFields(d.Pair)
-	o := order{id: orderID(d.Subject, "clock", d.Kind, d.DueAt.UnixMicro(), d.Until.UnixMicro())}
+	o := order{id: uuid.NewSHA1(d.Subject, fmt.Appendf(nil, "%s %s %d %d", clockName, d.Kind, d.DueAt.UnixMicro(), d.Until.UnixMicro()))}
 	switch d.Kind {
 	case projections.InvitationLapses:
 		o.command, o.body = "ExpireInvitation", commands.ExpireInvitation{AccountID: d.Account, InvitationID: d.Subject}

@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -163,5 +162,5 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 
 // all is the list of reactors.
 func all() []reactor {
-	return slices.Concat([]reactor{})
+	return []reactor{subscriptions(), endings(), assignments(), sessions()}
 }

@@ -1,7 +1,6 @@
 package reactors
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,8 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
-	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
+	"github.com/collabledger/collabledger/projections"
 )
 
 // maxAtOnce is how many commands of one reactor, or of the clock, are under way at a time.
@@ -26,35 +25,45 @@ type order struct {
 	body    commands.Command
 }
 
-// orderID is the id of an order: the same for the same namespace, which is what caused it, and the same words.
-func orderID(cause uuid.UUID, words ...any) uuid.UUID {
-	return uuid.NewSHA1(cause, []byte(fmt.Sprintln(words...)))
-}
-
-// cause is the event that orders follow from; zero for the clock's.
+// cause is what orders follow from: who gives them, and the event that made them do so.
 type cause struct {
-	event       uuid.UUID
-	correlation string
+	by          string       // a reactor, or the clock, which has no event
+	fact        domain.Event // what happened
+	event       string       // its id
+	correlation string       // of it and all that follows from it
 }
 
-// causeOf reads from a record what the records of its consequences name.
-func causeOf(record eventstore.Record) (cause, error) {
-	event, err := uuid.Parse(record.Attribute("id"))
-	if err != nil {
-		return cause{}, fmt.Errorf("the id of the event at position %d: %w", record.Position, err)
+// order is what a reactor wants done to something about the fact. The same reactor, event, command and target are the same order.
+func (c cause) order(command string, target uuid.UUID, body commands.Command) order {
+	return order{id: uuid.NewSHA1(target, []byte(c.by+" "+c.event+" "+command)), command: command, body: body}
+}
+
+// nothing is the answer to a fact about which there is nothing to do.
+func nothing() (projections.Page[order], error) { return projections.Page[order]{}, nil }
+
+// only is the answer to a fact about which there is one thing to do.
+func only(o order) (projections.Page[order], error) {
+	return projections.Page[order]{Items: []order{o}}, nil
+}
+
+// each makes an order of each item of a page.
+func each[T any](page projections.Page[T], err error, make func(T) order) (projections.Page[order], error) {
+	orders := projections.Page[order]{Next: page.Next}
+	for _, item := range page.Items {
+		orders.Items = append(orders.Items, make(item))
 	}
-	return cause{event: event, correlation: cmp.Or(record.Attribute("correlationid"), record.CommandID.String())}, nil
+	return orders, err
 }
 
-// execute carries orders out, several at a time, in the name of a part of the ledger. It tries all of them, whatever becomes of the
-// others, and tells the last position that their answers name.
-func (e *Engine) execute(ctx context.Context, name string, c cause, orders []order) (int64, error) {
+// execute carries orders out, several at a time. It tries all of them, whatever becomes of the others, and tells the last position
+// that their answers name.
+func (e *Engine) execute(ctx context.Context, c cause, orders []order) (int64, error) {
 	positions, failures := make([]int64, len(orders)), make([]error, len(orders))
 	var group errgroup.Group
 	group.SetLimit(maxAtOnce)
 	for i, o := range orders {
 		group.Go(func() error {
-			positions[i], failures[i] = e.carryOut(ctx, name, c, o)
+			positions[i], failures[i] = e.carryOut(ctx, c, o)
 			return nil
 		})
 	}
@@ -69,16 +78,14 @@ func (e *Engine) execute(ctx context.Context, name string, c cause, orders []ord
 }
 
 // carryOut executes one order. That the states have moved on, so that there is nothing left to do, is a normal end.
-func (e *Engine) carryOut(ctx context.Context, name string, c cause, o order) (int64, error) {
+func (e *Engine) carryOut(ctx context.Context, c cause, o order) (int64, error) {
 	body, err := json.Marshal(o.body)
 	if err != nil {
 		return 0, fmt.Errorf("encode %s: %w", o.command, err)
 	}
 	request := commands.Request{
-		ID: o.id, Name: o.command, Body: body, Actor: domain.Actor{Kind: domain.ActorSystem, Name: name}, CorrelationID: c.correlation,
-	}
-	if c.event != uuid.Nil {
-		request.CausationID = c.event.String()
+		ID: o.id, Name: o.command, Body: body, Actor: domain.Actor{Kind: domain.ActorSystem, Name: c.by},
+		CorrelationID: c.correlation, CausationID: c.event,
 	}
 	answer, err := e.executor.Execute(ctx, request)
 	if domain.HasCode(err, "idempotency_key_reused") {
@@ -92,7 +99,7 @@ func (e *Engine) carryOut(ctx context.Context, name string, c cause, o order) (i
 	}
 	refusal := domain.AsError(err)
 	if refusal.Kind == domain.Refused || refusal.Kind == domain.NotFound {
-		e.log.DebugContext(ctx, "the ledger's own command is pointless by now", "by", name, "command", o.command, "refusal", refusal)
+		e.log.DebugContext(ctx, "the ledger's own command is pointless by now", "by", c.by, "command", o.command, "refusal", refusal)
 		return 0, nil
 	}
 	return 0, fmt.Errorf("%s: %w", o.command, err)

@@ -1,6 +1,7 @@
 package reactors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type reactor struct {
 	to   []domain.Event // what it answers: a value of each type
 	// react lists what is to be done about a fact, a page at a time. The read models have folded the fact by then. It decides
 	// nothing: what the states have made pointless meanwhile is refused by the rules, and that is the end of it.
-	react func(ctx context.Context, models *projections.Engine, fact domain.Event, paging projections.Paging) (projections.Page[order], error)
+	react func(ctx context.Context, models *projections.Engine, c cause, paging projections.Paging) (projections.Page[order], error)
 }
 
 // answers tells whether the reactor answers facts of a type.
@@ -124,16 +125,15 @@ func (e *Engine) answerOnce(ctx context.Context, r reactor, record eventstore.Re
 	if err := e.await(ctx, record.Position); err != nil {
 		return err
 	}
-	cause, err := causeOf(record)
-	if err != nil {
-		return err
+	c := cause{
+		by: r.name, fact: fact, event: record.Attribute("id"), correlation: cmp.Or(record.Attribute("correlationid"), record.CommandID.String()),
 	}
 	for paging := (projections.Paging{Limit: projections.MaxPageItems}); ; {
-		page, err := r.react(ctx, e.models, fact, paging)
+		page, err := r.react(ctx, e.models, c, paging)
 		if err != nil {
 			return err
 		}
-		if _, err := e.execute(ctx, r.name, cause, page.Items); err != nil {
+		if _, err := e.execute(ctx, c, page.Items); err != nil {
 			return err
 		}
 		if page.Next == "" {
