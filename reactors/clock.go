@@ -3,7 +3,6 @@ package reactors
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -13,9 +12,6 @@ import (
 
 // clockName is how the clock is called, among the reactors and as who acts.
 const clockName = "clock"
-
-// clockPause is between two looks at what has become due, when there was little.
-const clockPause = time.Second
 
 // keepTime records what has lapsed, and reminds of ends, until ctx ends. What cannot be recorded keeps nothing else from it, and is
 // tried again.
@@ -41,7 +37,7 @@ func (e *Engine) keepTime(ctx context.Context) {
 			e.is(clockName, live, nil)
 		}
 		problem = nil
-		pause(ctx, clockPause)
+		pause(ctx, e.pace.clock)
 	}
 }
 

@@ -34,6 +34,7 @@ type Engine struct {
 	types    map[string]bool // all event types that this version knows
 	reactors []reactor
 	id       uuid.UUID // of this engine among all
+	pace     pace
 
 	mu     sync.Mutex
 	places map[string]place // of the reactors and the clock, by name
@@ -76,15 +77,17 @@ type Config struct {
 }
 
 // Open makes an engine with its tables in the database.
-func Open(ctx context.Context, config Config) (*Engine, error) { return open(ctx, config, all()) }
+func Open(ctx context.Context, config Config) (*Engine, error) {
+	return open(ctx, config, all(), pace{beat: beatEvery, lease: leaseLasts, clock: clockEvery})
+}
 
-func open(ctx context.Context, config Config, reactors []reactor) (*Engine, error) {
+func open(ctx context.Context, config Config, reactors []reactor, pace pace) (*Engine, error) {
 	if err := Migrate(ctx, config.DB); err != nil {
 		return nil, err
 	}
 	e := &Engine{
 		store: config.Store, models: config.Models, executor: config.Executor, db: config.DB, log: config.Log,
-		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), places: map[string]place{},
+		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace, places: map[string]place{},
 	}
 	for _, t := range domain.Events() {
 		e.types[t.Name] = true
@@ -101,7 +104,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "the reactors of this node are held up", "error", err)
-			pause(ctx, beatEvery)
+			pause(ctx, e.pace.beat)
 		}
 	}
 	return nil

@@ -12,12 +12,16 @@ import (
 // the same transaction, so that an engine which was taken for dead cannot set them back. Nobody compares clocks of several machines:
 // who waits sees the beat stand still for so long on its own.
 
-// Times of the lease.
+// Times of the lease, and of the clock.
 const (
 	beatEvery   = time.Second     // between two beats, and between two looks of an engine that waits
 	leaseLasts  = 5 * time.Second // after the last beat
+	clockEvery  = time.Second     // between two looks at what has become due, when there was little
 	releaseWait = 2 * time.Second // for the database, when an engine ends
 )
+
+// pace is how fast an engine works; tests are in more of a hurry than the world.
+type pace struct{ beat, lease, clock time.Duration }
 
 // lease is what an engine has seen of the lease's row.
 type lease struct {
@@ -41,13 +45,13 @@ func (e *Engine) acquire(ctx context.Context) (lease, error) {
 		if now != seen {
 			seen, since = now, time.Now()
 		}
-		if now.holder == "" || now.holder == e.id.String() || time.Since(since) >= leaseLasts {
+		if now.holder == "" || now.holder == e.id.String() || time.Since(since) >= e.pace.lease {
 			err := e.beat(ctx, &now, e.id.String())
 			if err == nil || !errors.Is(err, errDeposed) {
 				return now, err
 			}
 		}
-		if pause(ctx, beatEvery); ctx.Err() != nil {
+		if pause(ctx, e.pace.beat); ctx.Err() != nil {
 			return lease{}, ctx.Err()
 		}
 	}
@@ -56,14 +60,14 @@ func (e *Engine) acquire(ctx context.Context) (lease, error) {
 // keep holds the lease until ctx ends, another engine takes over, or the database has not answered for as long as a lease lasts.
 func (e *Engine) keep(ctx context.Context, held *lease) error {
 	for last := time.Now(); ; {
-		if pause(ctx, beatEvery); ctx.Err() != nil {
+		if pause(ctx, e.pace.beat); ctx.Err() != nil {
 			return nil
 		}
 		err := e.beat(ctx, held, held.holder)
 		switch {
 		case err == nil:
 			last = time.Now()
-		case errors.Is(err, errDeposed) || time.Since(last) >= leaseLasts:
+		case errors.Is(err, errDeposed) || time.Since(last) >= e.pace.lease:
 			return err
 		}
 	}

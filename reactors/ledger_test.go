@@ -33,6 +33,9 @@ const (
 	often    = 20 * time.Millisecond
 )
 
+// hurry is the pace of engines in tests. None is taken for dead because the machine has more to do.
+var hurry = pace{beat: often, lease: patience, clock: often}
+
 // ledger is a whole ledger on a fresh database, with a clock that stands until a test moves it. Its read models follow the log.
 type ledger struct {
 	t        *testing.T
@@ -101,7 +104,7 @@ func (l *ledger) engine(reactors ...reactor) *Engine {
 	}
 	e, err := open(l.t.Context(), Config{
 		Store: l.store, Models: l.models, Executor: l.newExecutor(), DB: l.db, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}, reactors)
+	}, reactors, hurry)
 	require.NoError(l.t, err)
 	return e
 }

@@ -98,7 +98,7 @@ func (e *Engine) carryOut(ctx context.Context, c cause, o order) (int64, error) 
 		return answer.Position, nil
 	}
 	refusal := domain.AsError(err)
-	if refusal.Kind == domain.Refused || refusal.Kind == domain.NotFound {
+	if refusal.Kind == domain.Refused || refusal.Kind == domain.NotFound && refusal.Code != "unknown_command" {
 		e.log.DebugContext(ctx, "the ledger's own command is pointless by now", "by", c.by, "command", o.command, "refusal", refusal)
 		return 0, nil
 	}
