@@ -22,6 +22,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // RequestTimeout bounds the work on one request; only the live stream may last longer.
@@ -36,6 +37,8 @@ type Config struct {
 	Version     string
 	Clock       func() time.Time
 	Log         *slog.Logger
+	// Reactors tells for /readyz and /metrics how the clock and the reactors are; nil without them.
+	Reactors *reactors.Engine
 	// FeedStatus tells for /readyz and /metrics how far the feed is; nil without a feed.
 	FeedStatus func(ctx context.Context) FeedStatus
 }

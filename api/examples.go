@@ -10,6 +10,7 @@ import (
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // exampleIDs are those of the examples of commands and events, so that all examples tell one story.
@@ -176,6 +177,7 @@ func exampleReadiness() Readiness {
 	return Readiness{
 		Ready: true, Problems: []string{}, Epoch: epoch, Position: 12,
 		ReadModels: []projections.Status{{Name: "requests", Generation: 1, Position: 12, State: "live", Epoch: epoch}},
+		Reactors:   []reactors.Status{{Name: reactors.ClockName, State: reactors.Live}, {Name: "sessions", Position: 12, State: reactors.Live}},
 		Feed:       &FeedStatus{Position: 12, State: "live"},
 	}
 }

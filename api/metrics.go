@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // metrics are what the edge counts and measures, in a registry of its own.
@@ -42,7 +44,7 @@ func (m *metrics) command(name string, err error, took time.Duration) {
 	m.commands.WithLabelValues(name, code).Inc()
 }
 
-// logCollector asks the store, the read models and the feed how far they are whenever somebody reads the metrics. What does not
+// logCollector asks the store, the read models, the reactors and the feed how far they are whenever somebody reads the metrics. What does not
 // answer is left out, and ledger_up is then 0.
 type logCollector struct{ edge *edge }
 
@@ -52,6 +54,9 @@ const (
 	metricHead      = "ledger_log_position"
 	metricModelLag  = "ledger_read_model_behind_events"
 	metricModelLive = "ledger_read_model_up"
+	metricReactLag  = "ledger_reactor_behind_events"
+	metricReactLive = "ledger_reactor_up"
+	metricClockLag  = "ledger_clock_due"
 	metricFeedLag   = "ledger_feed_behind_events"
 	metricStreams   = "ledger_streams"
 )
@@ -72,6 +77,15 @@ func (c *logCollector) Collect(to chan<- prometheus.Metric) {
 		labels := prometheus.Labels{"model": model.Name}
 		gauge(metricModelLag, "Events that the read model has not folded yet.", float64(model.Behind), labels)
 		gauge(metricModelLive, "0 when the read model has stopped.", flag(model.State != modelStopped), labels)
+	}
+	for _, reactor := range state.Reactors {
+		labels := prometheus.Labels{"reactor": reactor.Name}
+		if reactor.Name == reactors.ClockName {
+			gauge(metricClockLag, "What has lapsed and is not recorded yet.", float64(reactor.Behind), nil)
+		} else {
+			gauge(metricReactLag, "Events that the reactor has not done with yet.", float64(reactor.Behind), labels)
+		}
+		gauge(metricReactLive, "0 when the clock or the reactor has stopped, or keeps trying what fails.", flag(reactor.State == reactors.Live), labels)
 	}
 	if state.Feed != nil {
 		gauge(metricFeedLag, "Events that the broker does not have yet.", float64(state.Feed.Behind), nil)

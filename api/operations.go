@@ -12,6 +12,7 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // modelStopped is the State of a read model that met an event which it cannot fold.
@@ -26,14 +27,15 @@ type Liveness struct {
 	Version string `json:"version" doc:"Version of the ledger"`
 }
 
-// Readiness says whether the ledger can do its work, and how far what follows the log has come. A broker that is away does not
-// make it unready: commands and queries go on without one.
+// Readiness says whether the ledger can do its work, and how far what follows the log has come. A broker that is away, or a reactor
+// that has stopped, does not make it unready: commands and queries go on without.
 type Readiness struct {
 	Ready      bool                 `json:"ready" doc:"Whether commands and queries work"`
 	Problems   []string             `json:"problems" doc:"Why it is not ready"`
 	Epoch      uuid.UUID            `json:"epoch,omitzero" doc:"Incarnation of the log"`
 	Position   int64                `json:"position" doc:"The log's end"`
 	ReadModels []projections.Status `json:"readModels" doc:"How far each read model is"`
+	Reactors   []reactors.Status    `json:"reactors" doc:"How the clock and each reactor are"`
 	Feed       *FeedStatus          `json:"feed,omitempty" doc:"How far the broker's copy of the log is"`
 }
 
@@ -63,11 +65,11 @@ func (e *edge) addOperations() {
 		})
 }
 
-// readiness looks at the store, the read models and the feed.
+// readiness looks at the store, the read models, the reactors and the feed.
 func (e *edge) readiness(ctx context.Context) Readiness {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	ready := Readiness{Problems: []string{}, ReadModels: []projections.Status{}}
+	ready := Readiness{Problems: []string{}, ReadModels: []projections.Status{}, Reactors: []reactors.Status{}}
 	head, err := e.Store.Head(ctx)
 	if err != nil {
 		e.Log.WarnContext(ctx, "not ready", "error", err)
@@ -84,6 +86,13 @@ func (e *edge) readiness(ctx context.Context) Readiness {
 		if model.State == modelStopped {
 			ready.Problems = append(ready.Problems, fmt.Sprintf("read model %s has stopped at position %d", model.Name, model.Position))
 		}
+	}
+	if e.Reactors != nil {
+		reacting, err := e.Reactors.Status(ctx)
+		if err != nil {
+			e.Log.WarnContext(ctx, "the reactors do not answer", "error", err)
+		}
+		ready.Reactors = append(ready.Reactors, reacting...)
 	}
 	if e.FeedStatus != nil {
 		feed := e.FeedStatus(ctx)

@@ -62,8 +62,8 @@ func (e *Engine) recall(ctx context.Context) error {
 		if !ok {
 			p.Epoch = head.Epoch
 		}
-		if p.state != live {
-			p.state, p.error, p.saved = live, "", false
+		if p.state != Live {
+			p.state, p.error, p.saved = Live, "", false
 		}
 		places[name] = p
 	}
@@ -82,7 +82,7 @@ func (e *Engine) forget() {
 
 // names are those of the clock and the reactors.
 func (e *Engine) names() []string {
-	names := []string{clockName}
+	names := []string{ClockName}
 	for _, r := range e.reactors {
 		names = append(names, r.name)
 	}
@@ -101,7 +101,7 @@ func (e *Engine) reached(name string, epoch uuid.UUID, position int64) {
 }
 
 // is notes how a reactor or the clock is.
-func (e *Engine) is(name string, state state, reason error) {
+func (e *Engine) is(name string, state State, reason error) {
 	e.change(name, func(p *place) {
 		p.state, p.error = state, ""
 		if reason != nil {

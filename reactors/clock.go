@@ -10,8 +10,8 @@ import (
 	"github.com/collabledger/collabledger/projections"
 )
 
-// clockName is how the clock is called, among the reactors and as who acts.
-const clockName = "clock"
+// ClockName is how the clock is called, among the reactors and as who acts.
+const ClockName = "clock"
 
 // keepTime records what has lapsed, and reminds of ends, until ctx ends. What cannot be recorded keeps nothing else from it, and is
 // tried again.
@@ -26,7 +26,7 @@ func (e *Engine) keepTime(ctx context.Context) {
 		cursor = next
 		if err != nil {
 			problem = err
-			e.is(clockName, retrying, err)
+			e.is(ClockName, Retrying, err)
 			retry.wait(ctx)
 		}
 		if cursor != "" {
@@ -34,7 +34,7 @@ func (e *Engine) keepTime(ctx context.Context) {
 		}
 		if problem == nil {
 			retry.reset()
-			e.is(clockName, live, nil)
+			e.is(ClockName, Live, nil)
 		}
 		problem = nil
 		pause(ctx, e.pace.clock)
@@ -54,7 +54,7 @@ func (e *Engine) recordDue(ctx context.Context, cursor string) (next string, err
 			return "", err
 		}
 	}
-	last, err := e.execute(ctx, cause{by: clockName}, orders)
+	last, err := e.execute(ctx, cause{by: ClockName}, orders)
 	if err != nil {
 		return page.Next, err
 	}
@@ -64,7 +64,7 @@ func (e *Engine) recordDue(ctx context.Context, cursor string) (next string, err
 // recording is the order that records a deadline, or reminds of it. The same end of the same thing is the same order.
 func recording(d projections.Deadline) (order, error) {
 	pair := commands.PairFields(d.Pair)
-	o := order{id: uuid.NewSHA1(d.Subject, fmt.Appendf(nil, "%s %s %d %d", clockName, d.Kind, d.DueAt.UnixMicro(), d.Until.UnixMicro()))}
+	o := order{id: uuid.NewSHA1(d.Subject, fmt.Appendf(nil, "%s %s %d %d", ClockName, d.Kind, d.DueAt.UnixMicro(), d.Until.UnixMicro()))}
 	switch d.Kind {
 	case projections.InvitationLapses:
 		o.command, o.body = "ExpireInvitation", commands.ExpireInvitation{AccountID: d.Account, InvitationID: d.Subject}

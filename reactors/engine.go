@@ -35,25 +35,26 @@ type Engine struct {
 	reactors []reactor
 	id       uuid.UUID // of this engine among all
 	pace     pace
+	hands    chan struct{} // holds one for each command that is under way
 
 	mu     sync.Mutex
 	places map[string]place // of the reactors and the clock, by name
 }
 
-// state is how a reactor or the clock is.
-type state string
+// State is how a reactor or the clock is.
+type State string
 
 // The states.
 const (
-	live     state = "live"
-	retrying state = "retrying" // something does not answer, or a command failed as it should not; it is tried again
-	stopped  state = "stopped"  // it has met what only people can mend; it is tried again when an engine starts
+	Live     State = "live"
+	Retrying State = "retrying" // something does not answer, or a command failed as it should not; it is tried again
+	Stopped  State = "stopped"  // it has met what only people can mend; it is tried again when an engine starts
 )
 
 // place is where a reactor stands, and how it is.
 type place struct {
 	eventstore.Checkpoint
-	state state
+	state State
 	error string
 	saved bool // whether the database has it
 }
@@ -63,7 +64,7 @@ type Status struct {
 	Name     string `json:"name"`
 	Position int64  `json:"position,omitempty" doc:"Position of the last event that the reactor has done with"`
 	Behind   int64  `json:"behind" doc:"Events that the reactor has not done with yet; of the clock: what has lapsed and is not recorded yet"`
-	State    string `json:"state" doc:"live, retrying or stopped"`
+	State    State  `json:"state" doc:"live, retrying or stopped"`
 	Error    string `json:"error,omitempty" doc:"Why it is not live"`
 }
 
@@ -87,7 +88,7 @@ func open(ctx context.Context, config Config, reactors []reactor, pace pace) (*E
 	}
 	e := &Engine{
 		store: config.Store, models: config.Models, executor: config.Executor, db: config.DB, log: config.Log,
-		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace, places: map[string]place{},
+		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace, hands: make(chan struct{}, maxAtOnce), places: map[string]place{},
 	}
 	for _, t := range domain.Events() {
 		e.types[t.Name] = true
@@ -141,13 +142,9 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("status of the reactors: %w", err)
 	}
-	due, err := e.models.CountDue(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("status of the clock: %w", err)
-	}
-	statuses := []Status{{Name: clockName, Behind: due, State: string(live)}}
+	statuses := []Status{{Name: ClockName, State: Live}}
 	for _, r := range e.reactors {
-		statuses = append(statuses, Status{Name: r.name, Behind: head.Position, State: string(live)})
+		statuses = append(statuses, Status{Name: r.name, Behind: head.Position, State: Live})
 	}
 	for i := range statuses {
 		s := &statuses[i]
@@ -155,10 +152,13 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 		if !ok {
 			continue
 		}
-		s.State, s.Error = string(p.state), p.error
-		if s.Name != clockName {
+		s.State, s.Error = p.state, p.error
+		if s.Name != ClockName {
 			s.Position, s.Behind = p.Position, max(0, head.Position-p.Position)
 		}
+	}
+	if statuses[0].Behind, err = e.models.CountDue(ctx); err != nil { // its read model is away, and the clock with it
+		statuses[0].State, statuses[0].Error = Retrying, err.Error()
 	}
 	return statuses, nil
 }

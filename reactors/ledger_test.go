@@ -201,7 +201,7 @@ func (l *ledger) settled(e *Engine) {
 		statuses, err := e.Status(l.t.Context())
 		require.NoError(l.t, err)
 		for _, s := range statuses {
-			if s.Behind > 0 || s.State != string(live) {
+			if s.Behind > 0 || s.State != Live {
 				return false
 			}
 		}

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -15,7 +15,7 @@ import (
 	"github.com/collabledger/collabledger/projections"
 )
 
-// maxAtOnce is how many commands of one reactor, or of the clock, are under way at a time.
+// maxAtOnce is how many facts a reactor answers at a time, and how many commands of all reactors and the clock are under way.
 const maxAtOnce = 16
 
 // order is a command that the ledger gives itself.
@@ -59,17 +59,15 @@ func each[T any](page projections.Page[T], err error, make func(T) order) (proje
 // that their answers name.
 func (e *Engine) execute(ctx context.Context, c cause, orders []order) (int64, error) {
 	positions, failures := make([]int64, len(orders)), make([]error, len(orders))
-	var group errgroup.Group
-	group.SetLimit(maxAtOnce)
+	var work sync.WaitGroup
 	for i, o := range orders {
-		group.Go(func() error {
+		work.Go(func() {
+			e.hands <- struct{}{}
+			defer func() { <-e.hands }()
 			positions[i], failures[i] = e.carryOut(ctx, c, o)
-			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
+	work.Wait()
 	last := int64(0)
 	for _, position := range positions {
 		last = max(last, position)

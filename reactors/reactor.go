@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/collabledger/collabledger/domain"
@@ -21,7 +22,7 @@ const (
 	modelsWait     = 10 * time.Second // for the read models to have folded the event that is answered
 )
 
-// reactor answers facts with commands. It sees every fact of its types once, in the order of the log, and again after a crash.
+// reactor answers facts with commands. It sees every fact of its types once, and again after a crash, those of a page in any order.
 type reactor struct {
 	name string
 	to   []domain.Event // what it answers: a value of each type
@@ -61,30 +62,55 @@ func (e *Engine) follow(ctx context.Context, r reactor) {
 		_, broken := errors.AsType[*stopError](err)
 		_, foreign := errors.AsType[*eventstore.AheadError](err)
 		if broken || foreign {
-			e.is(r.name, stopped, err)
+			e.is(r.name, Stopped, err)
 			e.log.ErrorContext(ctx, "a reactor has stopped", "reactor", r.name, "error", err)
 			return
 		}
-		e.is(r.name, retrying, err)
+		e.is(r.name, Retrying, err)
 	}
 }
 
-// handle answers the facts of a page.
+// handle answers the facts of a page, some at the same time.
 func (e *Engine) handle(ctx context.Context, r reactor, page []eventstore.Record) error {
 	epoch := e.placeOf(r.name).Epoch
-	for _, record := range page {
-		if !e.types[record.Type] {
+	var facts []eventstore.Record
+	for i, record := range page {
+		switch {
+		case !e.types[record.Type]:
+			if err := e.answerAll(ctx, r, facts); err != nil {
+				return err
+			}
+			e.reached(r.name, epoch, record.Position-1)
 			return &stopError{r.name, record, errors.New("this version of the ledger does not know the event's type, nor whether it is one to answer")}
+		case r.answers(record.Type):
+			facts = append(facts, record)
 		}
-		if !r.answers(record.Type) {
-			continue
+		if last := i == len(page)-1; last || len(facts) == maxAtOnce {
+			if err := e.answerAll(ctx, r, facts); err != nil {
+				return err
+			}
+			facts = nil
+			e.reached(r.name, epoch, record.Position)
 		}
-		e.reached(r.name, epoch, record.Position-1)
-		if err := e.answer(ctx, r, record); err != nil {
+	}
+	return nil
+}
+
+// answerAll answers facts at the same time: what is done about them does not depend on their order, but on the states. Where some
+// are not answered, the reactor stands before the first of them.
+func (e *Engine) answerAll(ctx context.Context, r reactor, facts []eventstore.Record) error {
+	failures := make([]error, len(facts))
+	var work sync.WaitGroup
+	for i, record := range facts {
+		work.Go(func() { failures[i] = e.answer(ctx, r, record) })
+	}
+	work.Wait()
+	for i, err := range failures {
+		if err != nil {
+			e.reached(r.name, e.placeOf(r.name).Epoch, facts[i].Position-1)
 			return err
 		}
 	}
-	e.reached(r.name, epoch, page[len(page)-1].Position)
 	return nil
 }
 
@@ -95,7 +121,7 @@ func (e *Engine) answer(ctx context.Context, r reactor, record eventstore.Record
 	for retry := (backoff{}); ; retry.wait(ctx) {
 		err := e.answerOnce(ctx, r, record)
 		if err == nil {
-			e.is(r.name, live, nil)
+			e.is(r.name, Live, nil)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -107,7 +133,7 @@ func (e *Engine) answer(ctx context.Context, r reactor, record eventstore.Record
 		if failures == maxFailures {
 			return &stopError{r.name, record, err}
 		}
-		e.is(r.name, retrying, err)
+		e.is(r.name, Retrying, err)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/collabledger/collabledger/feed"
 	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // Waits before a part of the node that failed is started again.
@@ -201,17 +202,22 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB) error {
 		return err
 	}
 	registry := commands.NewRegistry()
+	executor := &commands.Executor{
+		Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID,
+	}
+	reacting, err := reactors.Open(ctx, reactors.Config{Store: n.store, Models: engine, Executor: executor, DB: db, Log: n.log})
+	if err != nil {
+		return err
+	}
 	n.handler, err = api.New(n.serving, api.Config{
-		Executor: &commands.Executor{
-			Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID,
-		},
-		Store: n.store, Engine: engine, OperatorKey: n.key, Version: version(), Clock: time.Now, Log: n.log, FeedStatus: n.feedStatus,
+		Executor: executor, Store: n.store, Engine: engine, Reactors: reacting,
+		OperatorKey: n.key, Version: version(), Clock: time.Now, Log: n.log, FeedStatus: n.feedStatus,
 	})
 	if err != nil {
 		return err
 	}
 	service := feed.NewService(n.broker, n.handler, registry.Specs(), version(), n.log)
-	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"commands over NATS", service.Run})
+	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run})
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/internal/term"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 )
 
 // Limits of asking a ledger how it is.
@@ -101,7 +102,8 @@ func (c rebuildCommand) Run(ctx context.Context, std *streams) error {
 	return err
 }
 
-// openModels opens the read models of a ledger without serving it. A folder's SQLite file is taken for this process alone.
+// openModels opens the read models of a ledger without serving it, and brings all of its schema up to date. A folder's SQLite file is
+// taken for this process alone.
 func (s storage) openModels(ctx context.Context) (engine *projections.Engine, closeAll func() error, err error) {
 	database, err := s.open(ctx)
 	if err != nil {
@@ -113,6 +115,9 @@ func (s storage) openModels(ctx context.Context) (engine *projections.Engine, cl
 	}
 	closeAll = func() error { return errors.Join(store.Close(), database.close()) }
 	engine, err = projections.Open(ctx, store, database.DB, domain.NewCatalog(), time.Now)
+	if err == nil {
+		err = reactors.Migrate(ctx, database.DB)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll())
 	}

@@ -21,8 +21,8 @@ const module = "github.com/collabledger/collabledger"
 // adapter, which the feed uses as well as the client.
 //
 // mayImport says which folders a folder's code, tests aside, may import besides itself. Arrows point downwards only: cmd over api
-// and feed, those over commands, projections and audit, those over eventstore, and domain and internal at the bottom. The examples
-// are made as a downstream service is.
+// and feed, api over reactors, those over commands, projections and audit, those over eventstore, and domain and internal at the
+// bottom. The examples are made as a downstream service is.
 var mayImport = map[string][]string{
 	"domain":         {},
 	"internal":       {},
@@ -34,10 +34,11 @@ var mayImport = map[string][]string{
 	"projections":    {"domain", "eventstore", "internal"},
 	"audit":          {"domain", "eventstore", "internal"},
 	"feed":           {"domain", "eventstore", "commands", "internal", "client/pubsub"},
-	"api":            {"domain", "eventstore", "commands", "projections", "audit", "internal"},
-	"cmd":            {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
-	"internal/demo":  {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
-	"internal/bench": {"domain", "eventstore", "commands", "projections", "audit", "feed", "api", "client", "internal"},
+	"reactors":       {"domain", "eventstore", "commands", "projections", "internal"},
+	"api":            {"domain", "eventstore", "commands", "projections", "reactors", "audit", "internal"},
+	"cmd":            {"domain", "eventstore", "commands", "projections", "reactors", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
+	"internal/demo":  {"domain", "eventstore", "commands", "projections", "reactors", "audit", "feed", "api", "client", "internal"},
+	"internal/bench": {"domain", "eventstore", "commands", "projections", "reactors", "audit", "feed", "api", "client", "internal"},
 }
 
 // natsFolders are the only ones that know NATS, so that commands and queries work without it.
