@@ -177,7 +177,7 @@ func exampleReadiness() Readiness {
 	return Readiness{
 		Ready: true, Problems: []string{}, Epoch: epoch, Position: 12,
 		ReadModels: []projections.Status{{Name: "requests", Generation: 1, Position: 12, State: "live", Epoch: epoch}},
-		Reactors:   []reactors.Status{{Name: reactors.ClockName, State: reactors.Live}, {Name: "sessions", Position: 12, State: reactors.Live}},
+		Reactors:   []reactors.ReactorStatus{{Name: reactors.ClockName, State: reactors.Live}, {Name: "sessions", Position: 12, State: reactors.Live}},
 		Feed:       &FeedStatus{Position: 12, State: "live"},
 	}
 }

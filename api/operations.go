@@ -30,13 +30,13 @@ type Liveness struct {
 // Readiness says whether the ledger can do its work, and how far what follows the log has come. A broker that is away, or a reactor
 // that has stopped, does not make it unready: commands and queries go on without.
 type Readiness struct {
-	Ready      bool                 `json:"ready" doc:"Whether commands and queries work"`
-	Problems   []string             `json:"problems" doc:"Why it is not ready"`
-	Epoch      uuid.UUID            `json:"epoch,omitzero" doc:"Incarnation of the log"`
-	Position   int64                `json:"position" doc:"The log's end"`
-	ReadModels []projections.Status `json:"readModels" doc:"How far each read model is"`
-	Reactors   []reactors.Status    `json:"reactors" doc:"How the clock and each reactor are"`
-	Feed       *FeedStatus          `json:"feed,omitempty" doc:"How far the broker's copy of the log is"`
+	Ready      bool                     `json:"ready" doc:"Whether commands and queries work"`
+	Problems   []string                 `json:"problems" doc:"Why it is not ready"`
+	Epoch      uuid.UUID                `json:"epoch,omitzero" doc:"Incarnation of the log"`
+	Position   int64                    `json:"position" doc:"The log's end"`
+	ReadModels []projections.Status     `json:"readModels" doc:"How far each read model is"`
+	Reactors   []reactors.ReactorStatus `json:"reactors" doc:"How the clock and each reactor are"`
+	Feed       *FeedStatus              `json:"feed,omitempty" doc:"How far the broker's copy of the log is"`
 }
 
 // addOperations adds what those who run the ledger ask, and the public keys.
@@ -69,7 +69,7 @@ func (e *edge) addOperations() {
 func (e *edge) readiness(ctx context.Context) Readiness {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	ready := Readiness{Problems: []string{}, ReadModels: []projections.Status{}, Reactors: []reactors.Status{}}
+	ready := Readiness{Problems: []string{}, ReadModels: []projections.Status{}, Reactors: []reactors.ReactorStatus{}}
 	head, err := e.Store.Head(ctx)
 	if err != nil {
 		e.Log.WarnContext(ctx, "not ready", "error", err)

@@ -59,8 +59,8 @@ type place struct {
 	saved bool // whether the database has it
 }
 
-// Status tells how far a reactor is, or how the clock is.
-type Status struct {
+// ReactorStatus tells how far a reactor is, or how the clock is.
+type ReactorStatus struct {
 	Name     string `json:"name"`
 	Position int64  `json:"position,omitempty" doc:"Position of the last event that the reactor has done with"`
 	Behind   int64  `json:"behind" doc:"Events that the reactor has not done with yet; of the clock: what has lapsed and is not recorded yet"`
@@ -133,7 +133,7 @@ func (e *Engine) lead(ctx context.Context, held lease) error {
 }
 
 // Status tells how the clock and each reactor are, as the active engine, here or on another node, last saved it.
-func (e *Engine) Status(ctx context.Context) ([]Status, error) {
+func (e *Engine) Status(ctx context.Context) ([]ReactorStatus, error) {
 	head, err := e.store.Head(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("status of the reactors: %w", err)
@@ -142,9 +142,9 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("status of the reactors: %w", err)
 	}
-	statuses := []Status{{Name: ClockName, State: Live}}
+	statuses := []ReactorStatus{{Name: ClockName, State: Live}}
 	for _, r := range e.reactors {
-		statuses = append(statuses, Status{Name: r.name, Behind: head.Position, State: Live})
+		statuses = append(statuses, ReactorStatus{Name: r.name, Behind: head.Position, State: Live})
 	}
 	for i := range statuses {
 		s := &statuses[i]

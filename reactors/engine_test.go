@@ -48,7 +48,7 @@ func (n *names) seen() []string {
 }
 
 // status is how one reactor is.
-func (l *ledger) status(e *Engine, name string) Status {
+func (l *ledger) status(e *Engine, name string) ReactorStatus {
 	l.t.Helper()
 	statuses, err := e.Status(l.t.Context())
 	require.NoError(l.t, err)
@@ -58,7 +58,7 @@ func (l *ledger) status(e *Engine, name string) Status {
 		}
 	}
 	require.Fail(l.t, "no reactor "+name)
-	return Status{}
+	return ReactorStatus{}
 }
 
 func TestAReactorGoesOnWhereItWas(t *testing.T) {
