@@ -52,7 +52,35 @@ func exampleAccess() projections.AccessItem {
 	return projections.AccessItem{
 		CollaborationID: x.pair().CollaborationID(), ConsultancyID: x.consultancy, ClientID: x.client, ConsultancyName: "Vidal", ClientName: "Horno Luna",
 		GrantID: x.grant, Status: domain.GrantLive, RoleID: domain.RoleSales, Permissions: examplePermissions(), Effective: examplePermissions(),
-		GrantedAt: x.at, Until: &x.until, People: []projections.AccessPerson{{UserID: x.anna, Name: "Anna Vidal", Role: domain.RoleOwner}},
+		GrantedAt: x.at, Until: &x.until, Reminders: exampleReminders(), People: []projections.AccessPerson{{UserID: x.anna, Name: "Anna Vidal", Role: domain.RoleOwner}},
+	}
+}
+
+func exampleReminders() []projections.Reminder {
+	return []projections.Reminder{{DaysBefore: 30, At: exampleStory().at}}
+}
+
+func exampleEnding() projections.EndingItem {
+	x := exampleStory()
+	return projections.EndingItem{
+		CollaborationID: x.pair().CollaborationID(), ConsultancyID: x.consultancy, ClientID: x.client, ConsultancyName: "Vidal", ClientName: "Horno Luna",
+		GrantID: x.grant, Status: domain.GrantLive, RoleID: domain.RoleSales, Until: x.until, LastAttested: &x.at, Reminders: exampleReminders(),
+	}
+}
+
+func exampleEffective() projections.EffectiveAccess {
+	x := exampleStory()
+	return projections.EffectiveAccess{
+		CollaborationID: x.pair().CollaborationID(), ConsultancyID: x.consultancy, ClientID: x.client, ConsultancyName: "Vidal", ClientName: "Horno Luna",
+		UserID: x.anna, UserName: "Anna Vidal", UserRole: domain.RoleOwner, Plan: domain.PlanFree, Access: exampleTerms(), RoleVersion: 1, Obstacles: []projections.Reason{},
+		Sections: []projections.EffectiveSection{
+			{Section: domain.Sales, Level: domain.Edit, Granted: domain.Edit, Reasons: []projections.Reason{
+				{Code: "granted", State: "edit", Words: "Permitted by role sales, version 1, in grant " + x.grant.String() + "."},
+			}},
+			{Section: domain.Banking, Level: domain.None, Granted: domain.Read, Reasons: []projections.Reason{
+				{Code: "not_in_plan", State: "free", Words: "The client's plan free does not include it."},
+			}},
+		},
 	}
 }
 

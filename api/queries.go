@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,6 +55,31 @@ type accessInput struct {
 
 func (in accessInput) query() projections.AccessQuery {
 	return projections.AccessQuery{Client: in.Client, Consultancy: in.Consultancy, User: in.User, LiveOnly: in.Live, Paging: in.page()}
+}
+
+// effectiveInput names a person of a consultancy and a client.
+type effectiveInput struct {
+	Client      uuid.UUID `query:"client" required:"true" doc:"The client in whose account the person would act"`
+	Consultancy uuid.UUID `query:"consultancy" required:"true" doc:"The consultancy for which they would"`
+	User        uuid.UUID `query:"user" required:"true" doc:"The person"`
+	Reading
+}
+
+// endingInput selects grants that end soon.
+type endingInput struct {
+	Client      uuid.UUID `query:"client" doc:"Only of this client; this or consultancy must be given"`
+	Consultancy uuid.UUID `query:"consultancy" doc:"Only of this consultancy; this or client must be given"`
+	Within      string    `query:"within" pattern:"^[1-9][0-9]{0,2}d$" default:"30d" doc:"How soon, in days of 24 hours: 1d to 730d"`
+	Paging
+}
+
+// days reads within, whose pattern has been checked.
+func (in endingInput) days() (int, error) {
+	days, err := strconv.Atoi(strings.TrimSuffix(in.Within, "d"))
+	if err != nil {
+		return 0, domain.Invalid("within", "must be a number of days, for example 30d")
+	}
+	return days, nil
 }
 
 // kpisInput selects the clients whose pending activities are counted.
@@ -116,6 +143,20 @@ func (e *edge) addQueries() {
 		"Grants with their role, permissions and people, the newest first. Name a client, a consultancy or a person.", exampleAccess(),
 		func(ctx context.Context, v projections.Viewer, in *accessInput) (projections.Page[projections.AccessItem], error) {
 			return e.Engine.Access(ctx, v, in.query())
+		})
+	addAnswer(e, keyRequired, query("getEffectiveAccess", "/v1/access/effective", "What one person may do in a client's account, and why (S8, S9)",
+		"The level of each section at this moment, with its reasons: the role that permits it, or all that stands in the way. People of both sides see it, and services and staff.", exampleEffective()),
+		func(ctx context.Context, v projections.Viewer, in *effectiveInput) (projections.EffectiveAccess, error) {
+			return e.Engine.EffectiveAccess(ctx, v, projections.EffectiveQuery{Consultancy: in.Consultancy, Client: in.Client, User: in.User})
+		})
+	addList(e, keyRequired, "listEndingAccess", "/v1/access/ending", "Grants that end soon (S6)",
+		"Grants, also suspended ones, that reach their end within so many days, the next to end first, with the reminders that the client has had of it and when it last attested the grant. Name a client or a consultancy.", exampleEnding(),
+		func(ctx context.Context, v projections.Viewer, in *endingInput) (projections.Page[projections.EndingItem], error) {
+			days, err := in.days()
+			if err != nil {
+				return projections.Page[projections.EndingItem]{}, err
+			}
+			return e.Engine.Ending(ctx, v, projections.EndingQuery{Client: in.Client, Consultancy: in.Consultancy, Days: days, Paging: in.page()})
 		})
 	addList(e, keyRequired, "listSessions", "/v1/sessions", "The log of log-ins to client accounts (S9)",
 		"Who logged in to which client account, under which grant and for what, the newest first. Name a client, a consultancy or a person.", exampleSession(),

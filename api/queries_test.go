@@ -32,28 +32,30 @@ type sight struct {
 func sights(w *world) map[string]sight {
 	consultancy, client := w.vidal.account.String(), w.espiga.account.String()
 	return map[string]sight{
-		"listRequests":      {path: "/v1/requests?party=" + client, stranger: 403, public: 401},
-		"listAccess":        {path: "/v1/access?client=" + client, stranger: 200, public: 401},
-		"listSessions":      {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
-		"listKPIs":          {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
-		"listPortfolio":     {path: "/v1/portfolio?consultancy=" + consultancy, stranger: 403, public: 401},
-		"listTasks":         {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
-		"searchDirectory":   {path: "/v1/directory", stranger: 200, public: 200, shows: true},
-		"getHistory":        {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
-		"getAccount":        {path: "/v1/accounts/" + client, stranger: 404, public: 401},
-		"getPartnership":    {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},
-		"getCollaboration":  {path: "/v1/collaborations/" + w.collaboration.String(), stranger: 404, public: 401},
-		"listEvents":        {path: "/v1/events?limit=1000", stranger: 200, public: 401},
-		"getReceipt":        {path: "/v1/receipts/" + w.accept.CommandID.String(), stranger: 404, public: 401},
-		"streamEvents":      {path: "/v1/events/stream", stranger: 200, public: 401},
-		"getLiveness":       {path: "/healthz", stranger: 200, public: 200},
-		"getReadiness":      {path: "/readyz", stranger: 200, public: 200},
-		"getMetrics":        {path: "/metrics", stranger: 200, public: 200},
-		"getKeys":           {path: "/.well-known/jwks.json", stranger: 200, public: 200},
-		"getOpenAPI":        {path: "/openapi.json", stranger: 200, public: 200},
-		"getAsyncAPI":       {path: "/asyncapi.json", stranger: 200, public: 200},
-		"getEventSchema":    {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
-		"listNotifications": {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
+		"listRequests":       {path: "/v1/requests?party=" + client, stranger: 403, public: 401},
+		"listAccess":         {path: "/v1/access?client=" + client, stranger: 200, public: 401},
+		"getEffectiveAccess": {path: "/v1/access/effective?client=" + client + "&consultancy=" + consultancy + "&user=" + w.vidal.user.String(), stranger: 404, public: 401},
+		"listEndingAccess":   {path: "/v1/access/ending?client=" + client, stranger: 200, public: 401},
+		"listSessions":       {path: "/v1/sessions?consultancy=" + consultancy, stranger: 200, public: 401},
+		"listKPIs":           {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
+		"listPortfolio":      {path: "/v1/portfolio?consultancy=" + consultancy, stranger: 403, public: 401},
+		"listTasks":          {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
+		"searchDirectory":    {path: "/v1/directory", stranger: 200, public: 200, shows: true},
+		"getHistory":         {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
+		"getAccount":         {path: "/v1/accounts/" + client, stranger: 404, public: 401},
+		"getPartnership":     {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},
+		"getCollaboration":   {path: "/v1/collaborations/" + w.collaboration.String(), stranger: 404, public: 401},
+		"listEvents":         {path: "/v1/events?limit=1000", stranger: 200, public: 401},
+		"getReceipt":         {path: "/v1/receipts/" + w.accept.CommandID.String(), stranger: 404, public: 401},
+		"streamEvents":       {path: "/v1/events/stream", stranger: 200, public: 401},
+		"getLiveness":        {path: "/healthz", stranger: 200, public: 200},
+		"getReadiness":       {path: "/readyz", stranger: 200, public: 200},
+		"getMetrics":         {path: "/metrics", stranger: 200, public: 200},
+		"getKeys":            {path: "/.well-known/jwks.json", stranger: 200, public: 200},
+		"getOpenAPI":         {path: "/openapi.json", stranger: 200, public: 200},
+		"getAsyncAPI":        {path: "/asyncapi.json", stranger: 200, public: 200},
+		"getEventSchema":     {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
+		"listNotifications":  {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
 	}
 }
 
@@ -116,6 +118,12 @@ func TestPartiesSeeWhatIsTheirs(t *testing.T) {
 		grants := query[projections.Page[projections.AccessItem]](w, who, "/v1/access", url.Values{"client": {w.espiga.account.String()}, "live": {"true"}})
 		require.Len(t, grants.Items, 1)
 		require.Equal(t, domain.RoleFinance, grants.Items[0].RoleID)
+		effective := query[projections.EffectiveAccess](w, who, "/v1/access/effective", url.Values{
+			"client": {w.espiga.account.String()}, "consultancy": {w.vidal.account.String()}, "user": {w.vidal.user.String()},
+		})
+		require.Equal(t, domain.Edit, effective.Sections[0].Level)
+		ending := query[projections.Page[projections.EndingItem]](w, who, "/v1/access/ending", url.Values{"client": {w.espiga.account.String()}, "within": {"730d"}})
+		require.Empty(t, ending.Items, "the grant has no end")
 		sessions := query[projections.Page[projections.SessionItem]](w, who, "/v1/sessions", url.Values{"consultancy": {w.vidal.account.String()}})
 		require.Len(t, sessions.Items, 1)
 		require.Equal(t, "Second quarter", sessions.Items[0].Purpose)
@@ -276,7 +284,12 @@ func TestParametersAreChecked(t *testing.T) {
 		"/v1/requests?party=me": "party",
 		party + "&status=odd":   "status",
 		party + "&sort=odd":     "sort",
-		"/v1/portfolio":         "consultancy",
+		"/v1/access/effective?client=" + uuid.NewString() + "&consultancy=" + uuid.NewString(): "user",
+		"/v1/access/ending": "client",
+		"/v1/access/ending?within=30&client=" + w.espiga.account.String():   "within",
+		"/v1/access/ending?within=0d&client=" + w.espiga.account.String():   "within",
+		"/v1/access/ending?within=731d&client=" + w.espiga.account.String(): "within",
+		"/v1/portfolio": "consultancy",
 		"/v1/portfolio?sort=odd&consultancy=" + w.vidal.account.String():   "sort",
 		"/v1/portfolio?order=odd&consultancy=" + w.vidal.account.String():  "order",
 		"/v1/portfolio?manager=me&consultancy=" + w.vidal.account.String(): "manager",

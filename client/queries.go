@@ -43,7 +43,15 @@ type Access struct {
 	GrantedAt       time.Time          `json:"grantedAt"`
 	Until           *time.Time         `json:"until,omitempty"`
 	EndedAt         *time.Time         `json:"endedAt,omitempty"`
-	People          []AccessPerson     `json:"people"` // who of the consultancy may log in with it
+	LastAttested    *time.Time         `json:"lastAttested,omitempty"`
+	Reminders       []Reminder         `json:"reminders"` // of the end that the grant has now
+	People          []AccessPerson     `json:"people"`    // who of the consultancy may log in with it
+}
+
+// Reminder says that the client was reminded of a grant's end.
+type Reminder struct {
+	DaysBefore int       `json:"daysBefore"` // 30, 7 or 1
+	At         time.Time `json:"at"`
 }
 
 // AccessPerson is a person of the consultancy who may use a grant, and why.
@@ -51,6 +59,53 @@ type AccessPerson struct {
 	UserID uuid.UUID   `json:"userId"`
 	Name   string      `json:"name"`
 	Role   domain.Role `json:"role"` // owner, administrator, or account_manager when assigned
+}
+
+// EndingAccess is a grant that is about to end (B).
+type EndingAccess struct {
+	CollaborationID uuid.UUID          `json:"collaborationId"`
+	ConsultancyID   uuid.UUID          `json:"consultancyId"`
+	ClientID        uuid.UUID          `json:"clientId"`
+	ConsultancyName string             `json:"consultancyName"`
+	ClientName      string             `json:"clientName"`
+	GrantID         uuid.UUID          `json:"grantId"`
+	Status          domain.GrantStatus `json:"status"` // granted or suspended
+	RoleID          domain.Role        `json:"roleId"`
+	Until           time.Time          `json:"until"`
+	LastAttested    *time.Time         `json:"lastAttested,omitempty"`
+	Reminders       []Reminder         `json:"reminders"` // of this end
+}
+
+// EffectiveAccess says what one person of a consultancy may do in one client's account at the moment of the query, and why.
+type EffectiveAccess struct {
+	CollaborationID uuid.UUID          `json:"collaborationId"`
+	ConsultancyID   uuid.UUID          `json:"consultancyId"`
+	ClientID        uuid.UUID          `json:"clientId"`
+	ConsultancyName string             `json:"consultancyName"`
+	ClientName      string             `json:"clientName"`
+	UserID          uuid.UUID          `json:"userId"`
+	UserName        string             `json:"userName,omitempty"` // of who is or was a member of the consultancy
+	UserRole        domain.Role        `json:"userRole,omitempty"` // in the consultancy; left out for who is no member
+	Plan            domain.Plan        `json:"plan"`               // of the client
+	Access          *AccessTerms       `json:"access,omitempty"`   // the pair's latest grant
+	RoleVersion     int                `json:"roleVersion"`        // of the grant's role; 0: there is no grant
+	Obstacles       []Reason           `json:"obstacles"`          // why the person may use nothing; empty when they may use what their sections say
+	Sections        []EffectiveSection `json:"sections"`           // every section there is
+}
+
+// EffectiveSection says how much of one section the person may use.
+type EffectiveSection struct {
+	Section domain.Section `json:"section"`
+	Level   domain.Level   `json:"level"`   // none, read or edit
+	Granted domain.Level   `json:"granted"` // by the grant, whether or not it can be used
+	Reasons []Reason       `json:"reasons"` // of the level: what permits it, or all that stands in its way
+}
+
+// Reason is why something is permitted or not.
+type Reason struct {
+	Code  string `json:"code"`            // granted, not_in_role, not_in_plan, or the code with which a log-in is refused
+	State string `json:"state,omitempty"` // of what stands in the way, for example suspended
+	Words string `json:"words"`           // one sentence
 }
 
 // Session is a line of the log of log-ins (S9).
@@ -191,6 +246,33 @@ func (c *Client) Sessions(ctx context.Context, q AccessQuery) iter.Seq2[Session,
 	return list[Session](ctx, c, "/v1/sessions", q.parameters())
 }
 
+// EndingQuery selects the grants of a client, of a consultancy, or of both with each other, that end soon.
+type EndingQuery struct {
+	Client, Consultancy uuid.UUID
+	Days                int // how soon, up to 730; 0: 30
+}
+
+// EndingAccess are the grants that end soon, the next to end first.
+func (c *Client) EndingAccess(ctx context.Context, q EndingQuery) iter.Seq2[EndingAccess, error] {
+	p := parameters{"client": id(q.Client), "consultancy": id(q.Consultancy)}
+	if q.Days != 0 {
+		p["within"] = strconv.Itoa(q.Days) + "d"
+	}
+	return list[EndingAccess](ctx, c, "/v1/access/ending", p)
+}
+
+// EffectiveQuery names a person of a consultancy and a client; all three must be given.
+type EffectiveQuery struct {
+	Consultancy, Client, User uuid.UUID
+}
+
+// EffectiveAccess tells what a person may do in a client's account, and why (S8, S9).
+func (c *Client) EffectiveAccess(ctx context.Context, q EffectiveQuery) (answer EffectiveAccess, err error) {
+	p := parameters{"consultancy": id(q.Consultancy), "client": id(q.Client), "user": id(q.User)}
+	err = c.Get(ctx, "/v1/access/effective", c.values(p), &answer)
+	return answer, err
+}
+
 // KPIQuery selects all clients of a consultancy, or one client; exactly one is set.
 type KPIQuery struct {
 	Consultancy, Client uuid.UUID
@@ -264,21 +346,28 @@ func id(id uuid.UUID) string {
 	return id.String()
 }
 
+// values are a query's parameters as a URL has them, with the position that its answer must have.
+func (c *Client) values(p parameters) url.Values {
+	query := url.Values{}
+	for name, value := range p {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if c.minPosition > 0 {
+		query.Set("minPosition", strconv.FormatInt(c.minPosition, 10))
+	}
+	return query
+}
+
 // maxPageItems is how many items of a list are asked for at a time, as many as the ledger gives.
 const maxPageItems = 200
 
 // list goes through a list, page by page. An error is the last thing that it gives.
 func list[T any](ctx context.Context, c *Client, path string, p parameters) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		query := url.Values{"limit": {strconv.Itoa(maxPageItems)}}
-		for name, value := range p {
-			if value != "" {
-				query.Set(name, value)
-			}
-		}
-		if c.minPosition > 0 {
-			query.Set("minPosition", strconv.FormatInt(c.minPosition, 10))
-		}
+		query := c.values(p)
+		query.Set("limit", strconv.Itoa(maxPageItems))
 		for {
 			var page struct {
 				Items []T    `json:"items"`

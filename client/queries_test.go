@@ -42,6 +42,8 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 	for _, pair := range [][2]reflect.Type{
 		{reflect.TypeFor[projections.RequestItem](), reflect.TypeFor[client.Request]()},
 		{reflect.TypeFor[projections.AccessItem](), reflect.TypeFor[client.Access]()},
+		{reflect.TypeFor[projections.EndingItem](), reflect.TypeFor[client.EndingAccess]()},
+		{reflect.TypeFor[projections.EffectiveAccess](), reflect.TypeFor[client.EffectiveAccess]()},
 		{reflect.TypeFor[projections.SessionItem](), reflect.TypeFor[client.Session]()},
 		{reflect.TypeFor[projections.KPIItem](), reflect.TypeFor[client.KPI]()},
 		{reflect.TypeFor[projections.PortfolioItem](), reflect.TypeFor[client.Portfolio]()},
@@ -77,6 +79,15 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 			"/v1/access?client=" + a.String() + "&limit=200&live=true&minPosition=7&user=" + b.String()},
 		{func() error { return only(ledger.Sessions(t.Context(), client.AccessQuery{Consultancy: a})) },
 			"/v1/sessions?consultancy=" + a.String() + "&limit=200"},
+		{func() error {
+			return only(ledger.EndingAccess(t.Context(), client.EndingQuery{Client: a, Days: 7}))
+		},
+			"/v1/access/ending?client=" + a.String() + "&limit=200&within=7d"},
+		{func() error {
+			_, err := ledger.AtLeast(7).EffectiveAccess(t.Context(), client.EffectiveQuery{Consultancy: a, Client: b, User: a})
+			return err
+		},
+			"/v1/access/effective?client=" + b.String() + "&consultancy=" + a.String() + "&minPosition=7&user=" + a.String()},
 		{func() error { return only(ledger.KPIs(t.Context(), client.KPIQuery{Client: a})) }, "/v1/kpis?client=" + a.String() + "&limit=200"},
 		{func() error {
 			return only(ledger.Portfolio(t.Context(), client.PortfolioQuery{Consultancy: a, Manager: b, Text: "luna", Sort: "pending", Descending: true}))

@@ -14,11 +14,11 @@ import (
 // joined with to be worth anything. Nothing here is cut or ended by the clock: queries compare with theirs.
 func accessModel() model {
 	return model{
-		name: "access", version: 2,
+		name: "access", version: 3,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream},
 		tables: []table{
 			accessGrants.table, accessPairs.table, accessEpochs.table, accessManagers.table,
-			accessMembers.table, accessPlans.table, accessStandings.table, accessStandingEnds.table,
+			accessMembers.table, accessPlans.table, accessStandings.table, accessStandingEnds.table, accessReminders.table,
 		},
 		fold: foldAccess,
 	}
@@ -31,11 +31,13 @@ type grantRow struct {
 	pair          domain.Pair
 	position      int64 // of the event that granted it
 	roleID        domain.Role
+	roleVersion   int
 	permissions   domain.Permissions
 	status        domain.GrantStatus // as recorded
 	grantedAt     time.Time
 	expiresAt     time.Time // zero: no end
 	endedAt       time.Time // zero: no end recorded
+	attestedAt    time.Time // zero: never
 }
 
 // pairRow is a collaboration. What was said before since belongs to an older engagement and counts no more (invariant 5).
@@ -56,6 +58,18 @@ type epochRow struct {
 type epochKey struct {
 	collaboration uuid.UUID
 	epoch         int
+}
+
+// reminderRow says that the client was reminded of a grant's end. Of an end that was put off or changed there may be others.
+type reminderRow struct {
+	reminderKey
+	remindedAt time.Time
+}
+
+type reminderKey struct {
+	grantID    uuid.UUID
+	end        int64 // that the reminder was about, in microseconds
+	daysBefore int
 }
 
 // managerRow says whether a person is in charge of a client, and since when that is so.
@@ -107,7 +121,8 @@ var accessGrants = mapping[uuid.UUID, grantRow]{
 		name: "access_grants", key: 1,
 		columns: []column{
 			{"grant_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"position", integer},
-			{"role_id", text}, {"permissions", text}, {"status", text}, {"granted_at", integer}, {"expires_at", integer}, {"ended_at", integer},
+			{"role_id", text}, {"role_version", integer}, {"permissions", text}, {"status", text}, {"granted_at", integer}, {"expires_at", integer},
+			{"ended_at", integer}, {"attested_at", integer},
 		},
 		indexes: []string{"client_id, position", "consultancy_id, position", "collaboration_id"},
 	},
@@ -116,7 +131,7 @@ var accessGrants = mapping[uuid.UUID, grantRow]{
 	fields: func(r *grantRow) []any {
 		return []any{
 			&r.grantID, &r.collaboration, &r.pair.ConsultancyID, &r.pair.ClientID, &r.position,
-			&r.roleID, asJSON(&r.permissions), &r.status, at(&r.grantedAt), until(&r.expiresAt), at(&r.endedAt),
+			&r.roleID, &r.roleVersion, asJSON(&r.permissions), &r.status, at(&r.grantedAt), until(&r.expiresAt), at(&r.endedAt), at(&r.attestedAt),
 		}
 	},
 }
@@ -144,6 +159,16 @@ var accessEpochs = mapping[epochKey, epochRow]{
 	key:    func(r *epochRow) epochKey { return r.epochKey },
 	args:   func(k epochKey) []any { return []any{k.collaboration, k.epoch} },
 	fields: func(r *epochRow) []any { return []any{&r.collaboration, &r.epoch, at(&r.beganAt)} },
+}
+
+var accessReminders = mapping[reminderKey, reminderRow]{
+	table: table{
+		name: "access_reminders", key: 3,
+		columns: []column{{"grant_id", text}, {"expires_at", integer}, {"days_before", integer}, {"reminded_at", integer}},
+	},
+	key:    func(r *reminderRow) reminderKey { return r.reminderKey },
+	args:   func(k reminderKey) []any { return []any{k.grantID, k.end, k.daysBefore} },
+	fields: func(r *reminderRow) []any { return []any{&r.grantID, &r.end, &r.daysBefore, at(&r.remindedAt)} },
 }
 
 var accessManagers = mapping[managerKey, managerRow]{
@@ -226,6 +251,8 @@ func foldGrants(ctx context.Context, tx tx, page []Fact) error {
 			grantIDs = append(grantIDs, e.GrantID)
 		case domain.AccessExtended:
 			grantIDs = append(grantIDs, e.GrantID)
+		case domain.AccessAttested:
+			grantIDs = append(grantIDs, e.GrantID)
 		case domain.AccessRevoked:
 			grantIDs = append(grantIDs, e.GrantID)
 		case domain.AccessExpired:
@@ -244,7 +271,14 @@ func foldGrants(ctx context.Context, tx tx, page []Fact) error {
 	if err != nil {
 		return err
 	}
+	reminders, err := accessReminders.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
 	for _, fact := range page {
+		if e, ok := fact.Event.(domain.GrantEndReminded); ok {
+			reminders.put(reminderRow{reminderKey{e.GrantID, e.ExpiresAt.UnixMicro(), e.DaysBefore}, fact.At})
+		}
 		if err := foldGrant(fact, grants, pairs, epochs); err != nil {
 			return fmt.Errorf("position %d: %w", fact.Position, err)
 		}
@@ -280,7 +314,7 @@ func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UU
 		pair.grantID = e.GrantID
 		grants.put(grantRow{
 			grantID: e.GrantID, collaboration: fact.Stream.ID, pair: e.Pair, position: fact.Position, roleID: e.RoleID,
-			permissions: e.Permissions, status: domain.GrantLive, grantedAt: fact.At, expiresAt: e.ExpiresAt,
+			roleVersion: e.RoleVersion, permissions: e.Permissions, status: domain.GrantLive, grantedAt: fact.At, expiresAt: e.ExpiresAt,
 		})
 		begin(e.AccessEpoch, fact.At)
 	case domain.AccessChanged:
@@ -288,7 +322,7 @@ func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UU
 		if err != nil {
 			return err
 		}
-		grant.roleID, grant.permissions, grant.expiresAt = e.RoleID, e.Permissions, e.ExpiresAt
+		grant.roleID, grant.roleVersion, grant.permissions, grant.expiresAt = e.RoleID, e.RoleVersion, e.Permissions, e.ExpiresAt
 		begin(e.AccessEpoch, fact.At)
 	case domain.AccessSuspended:
 		grant, err := known(grants, e.GrantID)
@@ -309,6 +343,12 @@ func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UU
 			return err
 		}
 		grant.expiresAt = e.ExpiresAt
+	case domain.AccessAttested:
+		grant, err := known(grants, e.GrantID)
+		if err != nil {
+			return err
+		}
+		grant.attestedAt = e.AttestedAt
 	case domain.AccessRevoked:
 		begin(e.AccessEpoch, fact.At)
 		return endGrant(grants, e.GrantID, domain.GrantRevoked, fact.At)
@@ -526,7 +566,7 @@ func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Pag
 		condition += " AND g.status = " + args.add(domain.GrantLive) + " AND g.expires_at > " + args.add(v.now.UnixMicro())
 	}
 	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, g.grant_id, g.collaboration_id, g.consultancy_id, g.client_id, g.role_id,
-			g.granted_at, g.ended_at, a.name, b.name
+			g.granted_at, g.ended_at, g.attested_at, a.name, b.name
 		FROM {access_grants} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id `+rightsJoins+`
 		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
 		WHERE `+condition+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args,
@@ -541,23 +581,26 @@ func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Pag
 	if err := addPeople(ctx, v, page.Items); err != nil {
 		return Page[AccessItem]{}, fmt.Errorf("query the people with access: %w", err)
 	}
+	if err := addReminders(ctx, v, page.Items); err != nil {
+		return Page[AccessItem]{}, fmt.Errorf("query the reminders of grants' ends: %w", err)
+	}
 	return pageOf(page, func(l accessLine) AccessItem { return l.item }), nil
 }
 
 func scanAccess(scan func(...any) error, now time.Time) (accessLine, error) {
 	var (
-		r       rights
-		item    AccessItem
-		endedAt time.Time
+		r                   rights
+		item                AccessItem
+		endedAt, attestedAt time.Time
 	)
 	err := scan(append(r.fields(), &item.GrantID, &item.CollaborationID, &item.ConsultancyID, &item.ClientID, &item.RoleID,
-		at(&item.GrantedAt), at(&endedAt), &item.ConsultancyName, &item.ClientName)...)
+		at(&item.GrantedAt), at(&endedAt), at(&attestedAt), &item.ConsultancyName, &item.ClientName)...)
 	item.Status, item.Permissions, item.Effective = r.grant.StatusAt(now), r.grant.Permissions, r.effective(now)
-	item.Until, item.EndedAt = optional(r.grant.ExpiresAt), optional(endedAt)
+	item.Until, item.EndedAt, item.LastAttested = optional(r.grant.ExpiresAt), optional(endedAt), optional(attestedAt)
 	if item.Status == domain.GrantExpired {
 		item.EndedAt = item.Until // also where the clock has not recorded it yet
 	}
-	item.People = []AccessPerson{}
+	item.People, item.Reminders = []AccessPerson{}, []Reminder{}
 	return accessLine{item, r.granted}, err
 }
 
@@ -574,6 +617,20 @@ func addPeople(ctx context.Context, v view, lines []accessLine) error {
 		if item := &lines[i].item; len(item.Effective) > 0 && people[item.CollaborationID] != nil {
 			item.People = people[item.CollaborationID]
 		}
+	}
+	return err
+}
+
+// addReminders tells which reminders of its end each grant has had.
+func addReminders(ctx context.Context, v view, lines []accessLine) error {
+	grants := make([]uuid.UUID, len(lines))
+	for i, line := range lines {
+		grants[i] = line.item.GrantID
+	}
+	reminders, err := remindersOf(ctx, v, grants)
+	for i := range lines {
+		item := &lines[i].item
+		item.Reminders = append(item.Reminders, reminders[item.GrantID]...)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func TestAccessTellsWhoMayActUnderWhichGrant(t *testing.T) {
 			CollaborationID: domain.Pair(pair).CollaborationID(), ConsultancyID: vidal.id, ClientID: soler.id,
 			ConsultancyName: "Vidal", ClientName: "Soler", GrantID: grant, Status: domain.GrantLive, RoleID: domain.RoleFinance,
 			Permissions: finance, Effective: finance.Within(domain.PlanBasic.Sections()), GrantedAt: granted, Until: &until,
-			People: []AccessPerson{
+			Reminders: []Reminder{}, People: []AccessPerson{
 				{UserID: berta.UserID, Name: "Berta Riba", Role: domain.RoleAdministrator},
 				{UserID: jordi.UserID, Name: "Jordi Puig", Role: domain.RoleAccountManager},
 				{UserID: vidal.owner.UserID, Name: "Owner of Vidal", Role: domain.RoleOwner},

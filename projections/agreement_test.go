@@ -37,6 +37,7 @@ func (c *cast) compareAccess(engine *Engine) {
 				require.Equal(c.t, permitted, shown)
 				c.compareTasks(engine, person, client, permitted)
 				c.compareKPIs(engine, person, client, g, permitted)
+				c.compareEffective(engine, g, person)
 			}
 		}
 		for _, person := range people {

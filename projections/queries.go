@@ -79,7 +79,9 @@ type AccessItem struct {
 	GrantedAt       time.Time          `json:"grantedAt"`
 	Until           *time.Time         `json:"until,omitempty"`
 	EndedAt         *time.Time         `json:"endedAt,omitempty"`
-	People          []AccessPerson     `json:"people"` // who of the consultancy may log in with it
+	LastAttested    *time.Time         `json:"lastAttested,omitempty"`
+	Reminders       []Reminder         `json:"reminders"` // of the end that the grant has now
+	People          []AccessPerson     `json:"people"`    // who of the consultancy may log in with it
 }
 
 // AccessPerson is a person of the consultancy who may use a grant, and why.

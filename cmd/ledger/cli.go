@@ -28,6 +28,8 @@ type cli struct {
 	Do            doCommand            `cmd:"" group:"Talk to a ledger that runs:" help:"Submit a command, such as GrantAccess."`
 	Inbox         inboxCommand         `cmd:"" group:"Talk to a ledger that runs:" help:"List the requests of a consultancy or a client."`
 	Access        accessCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List who may act in which client account."`
+	Effective     effectiveCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Tell what one person may do in a client's account, and why."`
+	Ending        endingCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List the grants of access that end soon."`
 	KPI           kpiCommand           `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
 	Portfolio     portfolioCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"List the clients of a consultancy, with what matters of each."`
 	Directory     directoryCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`

@@ -35,19 +35,27 @@ func set(values url.Values, name, value string) {
 	}
 }
 
-// list asks for a part of a list and prints it, a row an item.
-func list[T any](ctx context.Context, std *streams, ledger *client.Client, asJSON bool, path string, query url.Values, table *term.Table, row func(*term.Table, T)) error {
-	var answer json.RawMessage
-	if err := ledger.Get(ctx, path, query, &answer); err != nil {
-		return err
+// ask asks for an answer. With asJSON it is printed as it came, and done is true.
+func ask[T any](ctx context.Context, std *streams, ledger *client.Client, asJSON bool, path string, query url.Values) (answer T, done bool, err error) {
+	var raw json.RawMessage
+	if err := ledger.Get(ctx, path, query, &raw); err != nil {
+		return answer, false, err
 	}
 	if asJSON {
-		_, err := fmt.Fprintf(std.out, "%s\n", answer)
-		return err
+		_, err := fmt.Fprintf(std.out, "%s\n", raw)
+		return answer, true, err
 	}
-	var page projections.Page[T]
-	if err := json.Unmarshal(answer, &page); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return answer, false, fmt.Errorf("read the answer: %w", err)
+	}
+	return answer, false, nil
+}
+
+// list asks for a part of a list and prints it, a row an item.
+func list[T any](ctx context.Context, std *streams, ledger *client.Client, asJSON bool, path string, query url.Values, table *term.Table, row func(*term.Table, T)) error {
+	page, done, err := ask[projections.Page[T]](ctx, std, ledger, asJSON, path, query)
+	if err != nil || done {
+		return err
 	}
 	for _, item := range page.Items {
 		row(table, item)
@@ -141,6 +149,68 @@ func permissions(p domain.Permissions) string {
 		return "nothing"
 	}
 	return strings.Join(words, " ")
+}
+
+// effectiveCommand tells what one person may do, and why.
+type effectiveCommand struct {
+	Client      string `required:"" placeholder:"ACCOUNT" help:"The client in whose account the person would act."`
+	Consultancy string `required:"" placeholder:"ACCOUNT" help:"The consultancy for which they would."`
+	User        string `required:"" placeholder:"USER" help:"The person."`
+	connection
+}
+
+// Run tells it.
+func (c effectiveCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := url.Values{"client": {c.Client}, "consultancy": {c.Consultancy}, "user": {c.User}}
+	answer, done, err := ask[projections.EffectiveAccess](ctx, std, ledger, c.JSON, "/v1/access/effective", query)
+	if err != nil || done {
+		return err
+	}
+	table := term.NewTable("SECTION", "MAY", "WHY")
+	for _, section := range answer.Sections {
+		words := make([]string, len(section.Reasons))
+		for i, reason := range section.Reasons {
+			words[i] = reason.Words
+		}
+		table.Row(section.Section, section.Level, strings.Join(words, " "))
+	}
+	return table.Write(std.out, term.StyleFor(std.out), "")
+}
+
+// endingCommand lists grants that end soon.
+type endingCommand struct {
+	Client      string `placeholder:"ACCOUNT" help:"Only of this client."`
+	Consultancy string `placeholder:"ACCOUNT" help:"Only of this consultancy."`
+	Within      string `default:"30d" placeholder:"DAYS" help:"How soon: 1d to 730d."`
+	paging
+	connection
+}
+
+// Help tells what to name.
+func (endingCommand) Help() string { return "Name a client or a consultancy." }
+
+// Run lists them.
+func (c endingCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "client", c.Client)
+	set(query, "consultancy", c.Consultancy)
+	set(query, "within", c.Within)
+	table := term.NewTable("UNTIL", "CLIENT", "CONSULTANCY", "GRANT", "ROLE", "ATTESTED", "REMINDED")
+	return list(ctx, std, ledger, c.JSON, "/v1/access/ending", query, table, func(t *term.Table, item projections.EndingItem) {
+		reminded := make([]string, len(item.Reminders))
+		for i, reminder := range item.Reminders {
+			reminded[i] = fmt.Sprintf("%d days before", reminder.DaysBefore)
+		}
+		t.Row(moment(&item.Until), item.ClientName, item.ConsultancyName, item.Status, item.RoleID, moment(item.LastAttested), strings.Join(reminded, ", "))
+	})
 }
 
 // kpiCommand counts pending activities.

@@ -90,6 +90,11 @@ func TestQueriesOfWhatTheDemoLeaves(t *testing.T) {
 	require.Regexp(t, `La Espiga +ended `, ask("inbox", vidal))
 	require.Regexp(t, `Vidal Asesoría +La Espiga +ended`, ask("inbox", espiga.ClientID.String(), "--status", "ended", "--sort", "name"))
 	require.Regexp(t, `Ferretería Núñez +Vidal Asesoría +granted +finance`, ask("access", "--consultancy", vidal, "--live"))
+	ferreteria := access.Items[0].ClientID.String()
+	why := []string{"effective", "--client", ferreteria, "--consultancy", vidal, "--user", manager}
+	require.Regexp(t, `(?m)^sales +edit +Permitted by role finance, version 1, in grant `, ask(why...))
+	require.Contains(t, ask(append(why, "--json")...), `"obstacles":[]`)
+	require.Regexp(t, `"items":\[`, ask("ending", "--client", ferreteria, "--within", "730d", "--json"))
 	require.Regexp(t, `Ferretería Núñez +journal +1 +1 +0`, ask("kpi", "--consultancy", vidal, "--as", vidal+"/"+manager))
 	require.Regexp(t, `Ferretería Núñez +approved +granted +finance .* 1 +1 `, ask("portfolio", vidal, "--search", "ferreteria", "--sort", "pending", "--descending"))
 	require.Regexp(t, `Vidal Asesoría +Barcelona +ES`, ask("directory", "ASESORIA"))
