@@ -112,6 +112,15 @@ func examplePortfolio() projections.PortfolioItem {
 	}
 }
 
+func exampleAdvice() projections.AdviceItem {
+	x := exampleStory()
+	return projections.AdviceItem{
+		CollaborationID: x.pair().CollaborationID(), ConsultancyID: x.consultancy, ConsultancyName: "Vidal", Status: projections.RequestApproved, Since: x.at, Access: exampleTerms(),
+		People:   []projections.AccessPerson{{UserID: x.anna, Name: "Anna Vidal", Role: domain.RoleOwner}},
+		Managers: []projections.Manager{{UserID: x.anna, Name: "Anna Vidal"}}, LastMessageAt: x.at, Unread: 1, LastLogInAt: &x.at,
+	}
+}
+
 func exampleTask() projections.TaskItem {
 	x := exampleStory()
 	return projections.TaskItem{

@@ -108,6 +108,12 @@ type portfolioInput struct {
 	Paging
 }
 
+// adviceInput names a client.
+type adviceInput struct {
+	Client uuid.UUID `query:"client" required:"true" doc:"The client"`
+	Paging
+}
+
 // directoryInput searches the directory.
 type directoryInput struct {
 	Text      string `query:"q" maxLength:"200" doc:"Words that the profile has, without regard to case and accents"`
@@ -179,6 +185,11 @@ func (e *edge) addQueries() {
 		"Pending and completed activities of one client. A consultancy's person sees the sections that the live grant shows.", exampleTask(),
 		func(ctx context.Context, v projections.Viewer, in *tasksInput) (projections.Page[projections.TaskItem], error) {
 			return e.Engine.Tasks(ctx, v, projections.TasksQuery{Client: in.Client, Section: in.Section, Status: in.Status, Paging: in.page()})
+		})
+	addList(e, keyRequired, "listAdvice", "/v1/advice", "The consultancies that a client asked or works with: 'my advice' (S5)",
+		"Of each: status and since when, the grant, who may log in with it, the account managers, the last message, what is unread, and the last log-in; by name. The client's own people see it, and services and staff.", exampleAdvice(),
+		func(ctx context.Context, v projections.Viewer, in *adviceInput) (projections.Page[projections.AdviceItem], error) {
+			return e.Engine.Advice(ctx, v, projections.AdviceQuery{Client: in.Client, Paging: in.page()})
 		})
 	addList(e, keyOptional, "searchDirectory", "/v1/directory", "The directory of consultancies (S3)",
 		"Published profiles of partnerships in standing. Without a key it is the public directory, with one the marketplace.", exampleProfile(),

@@ -40,6 +40,7 @@ func sights(w *world) map[string]sight {
 		"listKPIs":           {path: "/v1/kpis?consultancy=" + consultancy, stranger: 403, public: 401},
 		"listPortfolio":      {path: "/v1/portfolio?consultancy=" + consultancy, stranger: 403, public: 401},
 		"listTasks":          {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
+		"listAdvice":         {path: "/v1/advice?client=" + client, stranger: 403, public: 401},
 		"searchDirectory":    {path: "/v1/directory", stranger: 200, public: 200, shows: true},
 		"getHistory":         {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
 		"getAccount":         {path: "/v1/accounts/" + client, stranger: 404, public: 401},
@@ -147,6 +148,9 @@ func TestPartiesSeeWhatIsTheirs(t *testing.T) {
 	})
 	require.Len(t, portfolio.Items, 1)
 	require.Equal(t, 1, portfolio.Items[0].Pending)
+	advice := query[projections.Page[projections.AdviceItem]](w, w.espiga, "/v1/advice", url.Values{"client": {w.espiga.account.String()}})
+	require.Len(t, advice.Items, 1)
+	require.NotNil(t, advice.Items[0].LastLogInAt)
 	partnership := query[domain.Partnership](w, w.vidal, "/v1/partnerships/"+w.vidal.account.String(), nil)
 	require.Equal(t, 1, partnership.Published)
 	account := query[domain.Account](w, w.espiga, "/v1/accounts/"+w.espiga.account.String(), nil)
@@ -289,6 +293,7 @@ func TestParametersAreChecked(t *testing.T) {
 		"/v1/access/ending?within=30&client=" + w.espiga.account.String():   "within",
 		"/v1/access/ending?within=0d&client=" + w.espiga.account.String():   "within",
 		"/v1/access/ending?within=731d&client=" + w.espiga.account.String(): "within",
+		"/v1/advice":    "client",
 		"/v1/portfolio": "consultancy",
 		"/v1/portfolio?sort=odd&consultancy=" + w.vidal.account.String():   "sort",
 		"/v1/portfolio?order=odd&consultancy=" + w.vidal.account.String():  "order",

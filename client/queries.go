@@ -158,6 +158,21 @@ type Portfolio struct {
 	LastActivity    time.Time        `json:"lastActivity"`
 }
 
+// Advice is a consultancy that a client asked or works with: 'my advice' (S5).
+type Advice struct {
+	CollaborationID uuid.UUID      `json:"collaborationId"`
+	ConsultancyID   uuid.UUID      `json:"consultancyId"`
+	ConsultancyName string         `json:"consultancyName"`
+	Status          string         `json:"status"`           // enquiry, pending, approved, declined, cancelled, ended or blocked
+	Since           time.Time      `json:"since"`            // when it came to stand so
+	Access          *AccessTerms   `json:"access,omitempty"` // the latest grant of the latest engagement
+	People          []AccessPerson `json:"people"`           // who of the consultancy may log in now
+	Managers        []Manager      `json:"managers"`         // who is in charge of the client
+	LastMessageAt   time.Time      `json:"lastMessageAt"`
+	Unread          int            `json:"unread"` // by the client
+	LastLogInAt     *time.Time     `json:"lastLogInAt,omitempty"`
+}
+
 // AccessTerms is a grant in short.
 type AccessTerms struct {
 	GrantID uuid.UUID          `json:"grantId"`
@@ -300,6 +315,11 @@ func (c *Client) Portfolio(ctx context.Context, q PortfolioQuery) iter.Seq2[Port
 		p["order"] = "descending"
 	}
 	return list[Portfolio](ctx, c, "/v1/portfolio", p)
+}
+
+// Advice are the consultancies that a client asked or works with (S5), by name.
+func (c *Client) Advice(ctx context.Context, clientID uuid.UUID) iter.Seq2[Advice, error] {
+	return list[Advice](ctx, c, "/v1/advice", parameters{"client": id(clientID)})
 }
 
 // TasksQuery selects the tasks of one client.

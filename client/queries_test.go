@@ -48,6 +48,7 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 		{reflect.TypeFor[projections.KPIItem](), reflect.TypeFor[client.KPI]()},
 		{reflect.TypeFor[projections.PortfolioItem](), reflect.TypeFor[client.Portfolio]()},
 		{reflect.TypeFor[projections.AccessTerms](), reflect.TypeFor[client.AccessTerms]()},
+		{reflect.TypeFor[projections.AdviceItem](), reflect.TypeFor[client.Advice]()},
 		{reflect.TypeFor[projections.TaskItem](), reflect.TypeFor[client.Task]()},
 		{reflect.TypeFor[projections.DirectoryItem](), reflect.TypeFor[client.Listing]()},
 		{reflect.TypeFor[projections.HistoryItem](), reflect.TypeFor[client.HistoryLine]()},
@@ -93,6 +94,7 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 			return only(ledger.Portfolio(t.Context(), client.PortfolioQuery{Consultancy: a, Manager: b, Text: "luna", Sort: "pending", Descending: true}))
 		},
 			"/v1/portfolio?consultancy=" + a.String() + "&limit=200&manager=" + b.String() + "&order=descending&q=luna&sort=pending"},
+		{func() error { return only(ledger.Advice(t.Context(), a)) }, "/v1/advice?client=" + a.String() + "&limit=200"},
 		{func() error {
 			return only(ledger.Tasks(t.Context(), client.TasksQuery{Client: a, Section: domain.Sales, Status: domain.TaskPending}))
 		},

@@ -32,6 +32,7 @@ type cli struct {
 	Ending        endingCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List the grants of access that end soon."`
 	KPI           kpiCommand           `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
 	Portfolio     portfolioCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"List the clients of a consultancy, with what matters of each."`
+	Advice        adviceCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List the consultancies that a client asked or works with."`
 	Directory     directoryCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`
 	History       historyCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
 	Notifications notificationsCommand `cmd:"" group:"Talk to a ledger that runs:" help:"List what a person is told of."`

@@ -248,7 +248,7 @@ func readModels(t *testing.T, ledger *client.Client, consultancy, business firm,
 	for _, query := range []string{
 		"/v1/requests?party=" + consultancy.id.String(), "/v1/requests?party=" + business.id.String(),
 		"/v1/access?client=" + business.id.String(), "/v1/sessions?client=" + business.id.String(),
-		"/v1/kpis?client=" + business.id.String(), "/v1/portfolio?consultancy=" + consultancy.id.String(),
+		"/v1/kpis?client=" + business.id.String(), "/v1/portfolio?consultancy=" + consultancy.id.String(), "/v1/advice?client=" + business.id.String(),
 		"/v1/access/ending?within=730d&client=" + business.id.String(), "/v1/tasks?client=" + business.id.String(), "/v1/directory?q=vidal",
 		"/v1/collaborations/" + domain.Pair(pair).CollaborationID().String() + "/history",
 	} {

@@ -131,12 +131,17 @@ func (c accessCommand) Run(ctx context.Context, std *streams) error {
 		if item.EndedAt != nil {
 			until = item.EndedAt
 		}
-		people := make([]string, len(item.People))
-		for i, person := range item.People {
-			people[i] = person.Name
-		}
-		t.Row(item.ClientName, item.ConsultancyName, item.Status, item.RoleID, permissions(item.Effective), moment(&item.GrantedAt), moment(until), strings.Join(people, ", "))
+		t.Row(item.ClientName, item.ConsultancyName, item.Status, item.RoleID, permissions(item.Effective), moment(&item.GrantedAt), moment(until), people(item.People))
 	})
+}
+
+// people lists who has access.
+func people(people []projections.AccessPerson) string {
+	names := make([]string, len(people))
+	for i, person := range people {
+		names[i] = person.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // permissions lists sections with their levels.
@@ -280,6 +285,29 @@ func (c portfolioCommand) Run(ctx context.Context, std *streams) error {
 	return list(ctx, std, ledger, c.JSON, "/v1/portfolio", query, table, func(t *term.Table, item projections.PortfolioItem) {
 		access := accessTerms(item.Access)
 		t.Row(item.ClientName, item.Status, access.Status, access.RoleID, moment(access.Until), managers(item.Managers), item.Pending, item.Overdue, moment(&item.LastActivity))
+	})
+}
+
+// adviceCommand lists the consultancies of a client.
+type adviceCommand struct {
+	Client string `arg:"" help:"The client's account."`
+	paging
+	connection
+}
+
+// Run lists them.
+func (c adviceCommand) Run(ctx context.Context, std *streams) error {
+	ledger, err := c.client()
+	if err != nil {
+		return err
+	}
+	query := c.values()
+	set(query, "client", c.Client)
+	table := term.NewTable("CONSULTANCY", "STATUS", "SINCE", "ACCESS", "ROLE", "UNTIL", "PEOPLE", "MANAGERS", "UNREAD", "LAST LOG-IN")
+	return list(ctx, std, ledger, c.JSON, "/v1/advice", query, table, func(t *term.Table, item projections.AdviceItem) {
+		access := accessTerms(item.Access)
+		t.Row(item.ConsultancyName, item.Status, moment(&item.Since), access.Status, access.RoleID, moment(access.Until),
+			people(item.People), managers(item.Managers), item.Unread, moment(item.LastLogInAt))
 	})
 }
 

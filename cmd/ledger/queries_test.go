@@ -97,6 +97,7 @@ func TestQueriesOfWhatTheDemoLeaves(t *testing.T) {
 	require.Regexp(t, `"items":\[`, ask("ending", "--client", ferreteria, "--within", "730d", "--json"))
 	require.Regexp(t, `Ferretería Núñez +journal +1 +1 +0`, ask("kpi", "--consultancy", vidal, "--as", vidal+"/"+manager))
 	require.Regexp(t, `Ferretería Núñez +approved +granted +finance .* 1 +1 `, ask("portfolio", vidal, "--search", "ferreteria", "--sort", "pending", "--descending"))
+	require.Regexp(t, `Vidal Asesoría +ended `, ask("advice", espiga.ClientID.String()))
 	require.Regexp(t, `Vidal Asesoría +Barcelona +ES`, ask("directory", "ASESORIA"))
 	require.Regexp(t, `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +.*Lucía Fernández`, ask("history", espiga.CollaborationID.String()))
 	require.Regexp(t, `(?m)^\d+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +unread +Request from La Espiga +.*asked Vidal Asesoría to collaborate`,
