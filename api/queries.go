@@ -204,7 +204,7 @@ func (e *edge) addQueries() {
 			return e.Engine.History(ctx, v, projections.HistoryQuery{Collaboration: in.ID, AsOf: in.AsOf, Paging: in.page()})
 		})
 	addAnswer(e, keyRequired, query("listNotifications", "/v1/notifications", "What the person is told of (S5, S6, S7)",
-		"The caller's own notifications, the newest first, and how many of the whole list are unread. The list holds the newest 500; MarkNotificationsRead marks it as read. Only a person has one, for each account: act as a member.",
+		fmt.Sprintf("The caller's own notifications, the newest first, and how many of the whole list are unread. The list holds the newest %d; MarkNotificationsRead marks it as read. Only a person has one, for each account: act as a member.", projections.MaxNotifications),
 		projections.NotificationsPage{Page: projections.Page[projections.NotificationItem]{Items: []projections.NotificationItem{exampleNotification()}, Next: exampleCursor}, Unread: 1}),
 		func(ctx context.Context, v projections.Viewer, in *notificationsInput) (projections.NotificationsPage, error) {
 			return e.Engine.Notifications(ctx, v, projections.NotificationsQuery{Unread: in.Unread, Paging: in.page()})

@@ -224,6 +224,23 @@ type HistoryLine struct {
 	Words    string    `json:"words"` // one sentence
 }
 
+// Notification is one thing that a person is told of: in words, and where it leads. What the event does not concern is left out.
+type Notification struct {
+	Position        int64     `json:"position"` // of the event; what MarkNotificationsRead takes
+	At              time.Time `json:"at"`
+	Kind            string    `json:"kind"`  // wire name of the event
+	Title           string    `json:"title"` // a few words
+	Body            string    `json:"body"`  // one sentence
+	ConsultancyID   uuid.UUID `json:"consultancyId"`
+	ConsultancyName string    `json:"consultancyName"`
+	ClientID        uuid.UUID `json:"clientId,omitzero"`
+	ClientName      string    `json:"clientName,omitempty"`
+	CollaborationID uuid.UUID `json:"collaborationId,omitzero"`
+	TaskID          uuid.UUID `json:"taskId,omitzero"`
+	GoTo            string    `json:"goTo,omitempty"` // where the task's Go to button leads
+	Read            bool      `json:"read"`
+}
+
 // RequestsQuery selects from the inbox of one party.
 type RequestsQuery struct {
 	Party  uuid.UUID
@@ -353,6 +370,15 @@ func (c *Client) History(ctx context.Context, collaborationID uuid.UUID, asOf ti
 		p["asOf"] = asOf.Format(time.RFC3339Nano)
 	}
 	return list[HistoryLine](ctx, c, "/v1/collaborations/"+collaborationID.String()+"/history", p)
+}
+
+// Notifications are what the person is told of for whom the client acts (As), the newest first; or only what is unread of it.
+func (c *Client) Notifications(ctx context.Context, unread bool) iter.Seq2[Notification, error] {
+	p := parameters{}
+	if unread {
+		p["unread"] = "true"
+	}
+	return list[Notification](ctx, c, "/v1/notifications", p)
 }
 
 // parameters are a query's; empty ones are left out.

@@ -52,6 +52,7 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 		{reflect.TypeFor[projections.TaskItem](), reflect.TypeFor[client.Task]()},
 		{reflect.TypeFor[projections.DirectoryItem](), reflect.TypeFor[client.Listing]()},
 		{reflect.TypeFor[projections.HistoryItem](), reflect.TypeFor[client.HistoryLine]()},
+		{reflect.TypeFor[projections.NotificationItem](), reflect.TypeFor[client.Notification]()},
 	} {
 		require.Equal(t, fields(pair[0]), fields(pair[1]), "%s", pair[1])
 	}
@@ -108,6 +109,8 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 		},
 			"/v1/collaborations/" + a.String() + "/history?asOf=2026-01-02T03%3A04%3A05.000006Z&limit=200"},
 		{func() error { return only(ledger.History(t.Context(), a, time.Time{})) }, "/v1/collaborations/" + a.String() + "/history?limit=200"},
+		{func() error { return only(ledger.Notifications(t.Context(), true)) }, "/v1/notifications?limit=200&unread=true"},
+		{func() error { return only(ledger.Notifications(t.Context(), false)) }, "/v1/notifications?limit=200"},
 	} {
 		require.NoError(t, test.ask())
 		require.Equal(t, test.want, asked.String())

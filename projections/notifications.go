@@ -117,7 +117,7 @@ func foldNotifications(ctx context.Context, tx tx, page []Fact) error {
 	return nil
 }
 
-// tell puts a fact into the lists of all whom it concerns, but for the person who did it.
+// tell puts a fact into the lists of all whom it concerns, but for the person who did it. An account has domain.MaxMembers at most.
 func (f notificationFold) tell(fact Fact) {
 	data := string(fact.Data)
 	for _, n := range f.noticesOf(fact) {

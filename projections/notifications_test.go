@@ -22,15 +22,6 @@ func (w *world) told(person domain.Actor, q NotificationsQuery) NotificationsPag
 	return page
 }
 
-// titles lists the titles of notifications, the newest first.
-func (p NotificationsPage) titles() []string {
-	titles := []string{}
-	for _, item := range p.Items {
-		titles = append(titles, item.Title)
-	}
-	return titles
-}
-
 // office is a consultancy and a client with everybody who can be told of anything, and some who cannot.
 type office struct {
 	*world
@@ -38,6 +29,7 @@ type office struct {
 	admin, manager, spare    domain.Actor // of the consultancy; the spare account manager is in charge of nobody
 	clientAdmin, clientSales domain.Actor
 	pair                     commands.PairFields
+	looked                   int64 // position
 }
 
 func newOffice(w *world) *office {
@@ -58,26 +50,26 @@ func (o *office) everybody() map[string]domain.Actor {
 	}
 }
 
-// unread tells what each person who has anything unread has, by name.
-func (o *office) unread() map[string][]string {
+// news tells by name what each person has been told of since everybody looked last.
+func (o *office) news() map[string][]string {
 	o.t.Helper()
 	all := map[string][]string{}
 	for name, person := range o.everybody() {
-		if titles := o.told(person, NotificationsQuery{Unread: true}).titles(); len(titles) > 0 {
-			all[name] = titles
+		for _, item := range o.told(person, NotificationsQuery{}).Items {
+			if item.Position > o.looked {
+				all[name] = append(all[name], item.Title)
+			}
 		}
 	}
 	return all
 }
 
-// allRead has everybody read all that there is.
-func (o *office) allRead() {
+// look has everybody look at what there is.
+func (o *office) look() {
 	o.t.Helper()
 	head, err := o.store.Head(o.t.Context())
 	require.NoError(o.t, err)
-	for _, person := range o.everybody() {
-		o.do(person, commands.MarkNotificationsRead{UpTo: head.Position})
-	}
+	o.looked = head.Position
 }
 
 // all is the same title for each of some people.
@@ -93,8 +85,7 @@ func all(title string, names ...string) map[string][]string {
 func TestWhoIsToldOfWhat(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		o := newOffice(w)
-		o.allRead()
-		require.Empty(t, o.unread())
+		o.look()
 		end := w.now.Add(31 * 24 * time.Hour)
 		later := end.Add(24 * time.Hour)
 		steps := []struct {
@@ -161,7 +152,7 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 			{"access in the next engagement", func() { w.grant(o.soler, o.pair, domain.RoleSales) }, all("Access to Soler granted", "owner", "admin")},
 			{"the end, by the consultancy", func() {
 				w.assign(o.vidal, o.pair, o.manager)
-				o.allRead()
+				o.look()
 				w.do(o.admin, commands.EndCollaboration{PairFields: o.pair, Reason: "Done"})
 			}, map[string][]string{
 				"owner":   {"Access to Soler revoked"},
@@ -194,8 +185,8 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 		}
 		for _, step := range steps {
 			step.do()
-			require.Equal(t, step.told, o.unread(), step.name)
-			o.allRead()
+			require.Equal(t, step.told, o.news(), step.name)
+			o.look()
 		}
 	})
 }
@@ -213,9 +204,9 @@ func TestATaskIsToldToThoseWhoChoseItsSection(t *testing.T) {
 		}
 		told := func(section domain.Section, want map[string][]string, why string) {
 			t.Helper()
-			o.allRead()
+			o.look()
 			w.task(o.soler, section, "Categorise")
-			require.Equal(t, want, o.unread(), why)
+			require.Equal(t, want, o.news(), why)
 		}
 		nobody, task := all(""), "Task of Soler"
 		told(domain.Sales, nobody, "nobody has chosen anything")
@@ -234,9 +225,9 @@ func TestATaskIsToldToThoseWhoChoseItsSection(t *testing.T) {
 
 		raised := w.task(o.soler, domain.Sales, "Reconcile")
 		w.do(o.soler.owner, commands.CompleteTask{TaskID: raised})
-		o.allRead()
+		o.look()
 		w.do(o.soler.owner, commands.ReopenTask{TaskID: raised})
-		item := o.told(o.vidal.owner, NotificationsQuery{Unread: true}).Items[0]
+		item := o.told(o.vidal.owner, NotificationsQuery{}).Items[0]
 		require.Equal(t, "Task of Soler pending again", item.Title)
 		require.Equal(t, "Owner of Soler (Soler) made the task “Reconcile” in sales of Soler pending again.", item.Body)
 		require.Equal(t, raised, item.TaskID)
