@@ -239,5 +239,12 @@ func TestAPersonOfTwoFirmsActsForOneOfThemAtATime(t *testing.T) {
 	require.Equal(t, firmID, n.lastLogin().ConsultancyID)
 	n.refused(by(thereTheOwner, CloseClientAccount{session.SessionID}), forbids("not_a_member"))
 	n.must(by(hereAManager, CloseClientAccount{session.SessionID}))
+
+	// As an administrator of the client, the same person may end what they have begun for the consultancy.
+	forTheClient := domain.User(shopID, firmManager.UserID)
+	session = result[SessionResult](n, by(hereAManager, OpenClientAccount{theirs, ""}))
+	n.refused(by(forTheClient, CloseClientAccount{session.SessionID}), forbids("not_a_member"))
+	n.happened(joined(forTheClient, domain.RoleAdministrator))
+	n.must(by(forTheClient, CloseClientAccount{session.SessionID}))
 	n.must(by(hereAManager, CompleteTask{invoices.TaskID}))
 }

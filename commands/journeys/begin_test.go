@@ -14,13 +14,13 @@ import (
 	"github.com/collabledger/collabledger/eventstore"
 )
 
-// prepare is how a story begins: two or three accounts on each side, then a consultancy that is listed, is asked by a client,
-// collaborates with it, and has access, with an account manager in charge who is logged in, and a task. It is appended in as few commits as
-// there are turns between actors, since commits take most of a journey's time; what the model makes of it is held to what the ledger
-// does, as after any step.
+// prepare is how a story begins: two or three accounts on each side, then a consultancy that is listed, is asked by a
+// client, collaborates with it, and has access, with an account manager in charge who is logged in, and a task. It is appended at once, since commits
+// take most of a journey's time; what the model makes of it is held to what the ledger does, as after any step.
 func (j *journey) prepare(stage int) {
 	count := rapid.IntRange(2, 3)
-	var facts []fact
+	var events []domain.Event
+	var by []domain.Actor
 	begin := func(actor domain.Actor, command commands.Command, created any, event domain.Event) {
 		ruling := j.expects(actor, command)
 		j.lines = append(j.lines, j.tell(actor, command))
@@ -28,7 +28,7 @@ func (j *journey) prepare(stage int) {
 		ruling.then(created)
 		j.learn(command, created)
 		j.recorded(streamOf(event).String())
-		facts = append(facts, fact{actor, event})
+		events, by = append(events, event), append(by, actor)
 	}
 	register := func(name string, c commands.RegisterAccount) {
 		c.AccountDetails, c.Owner = details, commands.NewPerson{Name: "ann of " + name, Email: "ann@" + name + ".example"}
@@ -47,20 +47,7 @@ func (j *journey) prepare(stage int) {
 			part(begin)
 		}
 	}
-	for len(facts) > 0 {
-		n := slices.IndexFunc(facts, func(f fact) bool { return f.actor != facts[0].actor })
-		if n < 0 {
-			n = len(facts)
-		}
-		j.happened(facts[:n])
-		facts = facts[n:]
-	}
-}
-
-// fact is something that somebody did.
-type fact struct {
-	actor domain.Actor
-	event domain.Event
+	j.happened(events, by)
 }
 
 // getListed lets the first consultancy into the programme and the directory.
@@ -109,26 +96,26 @@ func (j *journey) getToWork(begin func(domain.Actor, commands.Command, any, doma
 	begin(billing, t, commands.TaskResult{TaskID: id}, domain.TaskRaised{TaskID: id, ClientID: shop, Section: t.Section, Title: t.Title, ExternalRef: t.ExternalRef, GoTo: t.GoTo})
 }
 
-// happened appends at once what one actor did.
-func (j *journey) happened(facts []fact) {
-	a := eventstore.Append{CommandID: uuid.New(), Actor: facts[0].actor.String()}
-	var streams []eventstore.StreamID
-	for _, f := range facts {
-		data, err := json.Marshal(f.event)
+// beginner is in whose name beginnings are appended.
+const beginner = "system:journey"
+
+// happened appends events at once, and remembers who acted in each.
+func (j *journey) happened(events []domain.Event, by []domain.Actor) {
+	a := eventstore.Append{CommandID: uuid.New(), Actor: beginner}
+	for _, event := range events {
+		data, err := json.Marshal(event)
 		require.NoError(j.t, err)
-		stream := streamOf(f.event)
-		a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: f.event.EventType(), Data: data})
-		if !slices.Contains(streams, stream) {
-			streams = append(streams, stream)
+		stream := streamOf(event)
+		a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: event.EventType(), Data: data})
+		if begins := (eventstore.StreamVersion{Stream: stream}); !slices.Contains(a.Expect, begins) {
+			a.Expect = append(a.Expect, begins)
 		}
 	}
-	versions, err := j.ledger.Store.Versions(j.t.Context(), streams)
+	appended, err := j.ledger.Store.Append(j.t.Context(), a)
 	require.NoError(j.t, err)
-	for i, stream := range streams {
-		a.Expect = append(a.Expect, eventstore.StreamVersion{Stream: stream, Version: versions[i]})
+	for i, record := range appended.Records {
+		j.ledger.beganBy[record.Position] = by[i]
 	}
-	_, err = j.ledger.Store.Append(j.t.Context(), a)
-	require.NoError(j.t, err)
 }
 
 // streamOf is the stream that one of the events which begin a story extends.
