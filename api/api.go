@@ -86,6 +86,7 @@ func New(ctx context.Context, config Config) (http.Handler, error) {
 	})
 	e.addCommands()
 	e.addQueries()
+	e.addReviews()
 	e.addStates()
 	e.addEvents()
 	e.addOperations()

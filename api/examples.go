@@ -141,6 +141,24 @@ func exampleProfile() projections.DirectoryItem {
 	return projections.DirectoryItem{ConsultancyID: x.consultancy, Revision: 1, Profile: exampleProfileText(), ListedAt: x.at}
 }
 
+func exampleApplication() projections.ApplicationItem {
+	x, account := exampleStory(), exampleAccount()
+	return projections.ApplicationItem{
+		ConsultancyID: x.consultancy, AccountDetails: account.Details, FirmKind: account.FirmKind, Plan: account.Plan, Subscription: account.Subscription,
+		AccountStatus: domain.AccountOpen, RegisteredAt: x.at, AppliedAt: x.at.Add(time.Hour),
+		Earlier: []projections.PartnershipOutcome{{Outcome: domain.PartnershipWithdrawn, At: x.at.Add(time.Minute)}},
+	}
+}
+
+func exampleProfileReview() projections.ProfileReviewItem {
+	x := exampleStory()
+	return projections.ProfileReviewItem{
+		ConsultancyID: x.consultancy, ConsultancyName: "Vidal", AccountStatus: domain.AccountOpen, Revision: 2, SubmittedAt: x.at,
+		SubmittedBy: domain.User(x.consultancy, x.anna).String(), Profile: exampleProfileText(), ApprovedRevision: 1,
+		Changes: []projections.ProfileChange{{Field: "city", Approved: []string{"Girona"}, Submitted: []string{"Barcelona"}}},
+	}
+}
+
 func exampleHistory() projections.HistoryItem {
 	x := exampleStory()
 	return projections.HistoryItem{

@@ -52,7 +52,7 @@ func FuzzCommand(f *testing.F) {
 
 // FuzzParameters sends all kinds of cursors and other parameters to the queries.
 func FuzzParameters(f *testing.F) {
-	paths := []string{"/v1/requests", "/v1/access", "/v1/sessions", "/v1/kpis", "/v1/portfolio", "/v1/advice", "/v1/access/effective", "/v1/access/ending", "/v1/tasks", "/v1/directory", "/v1/events", "/v1/collaborations/" + uuid.NewString() + "/history"}
+	paths := []string{"/v1/requests", "/v1/access", "/v1/sessions", "/v1/kpis", "/v1/portfolio", "/v1/advice", "/v1/access/effective", "/v1/access/ending", "/v1/tasks", "/v1/directory", "/v1/reviews/applications", "/v1/reviews/profiles", "/v1/events", "/v1/collaborations/" + uuid.NewString() + "/history"}
 	for i := range paths {
 		f.Add(i, "cursor", "eyJhIjoxfQ")
 		f.Add(i, "minPosition", "1")

@@ -211,6 +211,20 @@ func (e *edge) addQueries() {
 		})
 }
 
+// addReviews adds what waits for the platform's reviewers.
+func (e *edge) addReviews() {
+	addList(e, keyRequired, "listApplications", "/v1/reviews/applications", "The applications that wait for a reviewer (S2)",
+		"Consultancies that have applied to join the programme, with what their accounts tell and what became of earlier applications, the longest waiting first. For reviewers.", exampleApplication(),
+		func(ctx context.Context, v projections.Viewer, in *Paging) (projections.Page[projections.ApplicationItem], error) {
+			return e.Engine.Applications(ctx, v, in.page())
+		})
+	addList(e, keyRequired, "listProfileReviews", "/v1/reviews/profiles", "The revisions of profiles that wait for a reviewer (S3)",
+		"Submitted revisions of partners in standing, each with the fields in which it differs from the approved one, the longest waiting first. For reviewers.", exampleProfileReview(),
+		func(ctx context.Context, v projections.Viewer, in *Paging) (projections.Page[projections.ProfileReviewItem], error) {
+			return e.Engine.ProfileReviews(ctx, v, in.page())
+		})
+}
+
 // bodyOutput is an answer that is nothing but its body.
 type bodyOutput[O any] struct{ Body O }
 

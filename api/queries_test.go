@@ -42,6 +42,8 @@ func sights(w *world) map[string]sight {
 		"listTasks":          {path: "/v1/tasks?client=" + client, stranger: 403, public: 401},
 		"listAdvice":         {path: "/v1/advice?client=" + client, stranger: 403, public: 401},
 		"searchDirectory":    {path: "/v1/directory", stranger: 200, public: 200, shows: true},
+		"listApplications":   {path: "/v1/reviews/applications", stranger: 403, public: 401},
+		"listProfileReviews": {path: "/v1/reviews/profiles", stranger: 403, public: 401},
 		"getHistory":         {path: "/v1/collaborations/" + w.collaboration.String() + "/history", stranger: 404, public: 401},
 		"getAccount":         {path: "/v1/accounts/" + client, stranger: 404, public: 401},
 		"getPartnership":     {path: "/v1/partnerships/" + consultancy, stranger: 404, public: 401},

@@ -53,6 +53,8 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 		{reflect.TypeFor[projections.DirectoryItem](), reflect.TypeFor[client.Listing]()},
 		{reflect.TypeFor[projections.HistoryItem](), reflect.TypeFor[client.HistoryLine]()},
 		{reflect.TypeFor[projections.NotificationItem](), reflect.TypeFor[client.Notification]()},
+		{reflect.TypeFor[projections.ApplicationItem](), reflect.TypeFor[client.Application]()},
+		{reflect.TypeFor[projections.ProfileReviewItem](), reflect.TypeFor[client.ProfileReview]()},
 	} {
 		require.Equal(t, fields(pair[0]), fields(pair[1]), "%s", pair[1])
 	}
@@ -111,6 +113,8 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 		{func() error { return only(ledger.History(t.Context(), a, time.Time{})) }, "/v1/collaborations/" + a.String() + "/history?limit=200"},
 		{func() error { return only(ledger.Notifications(t.Context(), true)) }, "/v1/notifications?limit=200&unread=true"},
 		{func() error { return only(ledger.Notifications(t.Context(), false)) }, "/v1/notifications?limit=200"},
+		{func() error { return only(ledger.Applications(t.Context())) }, "/v1/reviews/applications?limit=200"},
+		{func() error { return only(ledger.ProfileReviews(t.Context())) }, "/v1/reviews/profiles?limit=200"},
 	} {
 		require.NoError(t, test.ask())
 		require.Equal(t, test.want, asked.String())

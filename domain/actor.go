@@ -79,9 +79,14 @@ func (a Actor) mustBeSystem() error {
 	return nil
 }
 
+// MayReview tells whether the actor decides on applications and profiles: the platform's reviewers, and the operator's key.
+func (a Actor) MayReview() bool {
+	return a.Kind == ActorReviewer || a.Kind == ActorService && a.Reviews
+}
+
 // mustReview lets only the platform's reviewers through.
 func (a Actor) mustReview() error {
-	if a.Kind == ActorReviewer || a.Kind == ActorService && a.Reviews {
+	if a.MayReview() {
 		return nil
 	}
 	return Forbid("reviewer_required", "only a reviewer may do this, not %s", a.Kind)

@@ -93,6 +93,7 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	}
 	c.compareInbox(engine)
 	c.compareDirectory(engine)
+	c.compareReviews(engine)
 	c.compareAccess(engine)
 	c.compareDeadlines(engine)
 	report, err := audit.Check(t.Context(), l.store, audit.Options{})

@@ -38,6 +38,7 @@ func models() []model {
 		namesModel(),
 		notificationsModel(),
 		requestsModel(),
+		reviewsModel(),
 		sessionsModel(),
 		tasksModel(),
 	}

@@ -11,6 +11,7 @@ import (
 // the public, who sees the public directory and nothing else.
 type Viewer struct {
 	everything bool
+	reviews    bool // may see what waits for a reviewer
 	account    uuid.UUID
 	user       uuid.UUID
 }
@@ -20,7 +21,7 @@ func ViewerFor(actor domain.Actor) Viewer {
 	if actor.Kind == domain.ActorUser {
 		return Viewer{account: actor.AccountID, user: actor.UserID}
 	}
-	return Viewer{everything: actor.Kind != ""}
+	return Viewer{everything: actor.Kind != "", reviews: actor.MayReview()}
 }
 
 // SignedIn tells whether the viewer is anybody at all.
@@ -65,6 +66,17 @@ func (v Viewer) mustBeAPerson() error {
 	}
 	if v.everything {
 		return domain.Forbid("member_required", "this is a person's own: ask for it as a member of an account")
+	}
+	return nil
+}
+
+// mustReview lets only reviewers through: what waits for them is nobody else's to see.
+func (v Viewer) mustReview() error {
+	if err := v.mustBeSignedIn(); err != nil {
+		return err
+	}
+	if !v.reviews {
+		return domain.Forbid("reviewer_required", "only reviewers see what waits for a review")
 	}
 	return nil
 }

@@ -67,6 +67,9 @@ func privateQueries() map[string][]asked {
 			asking((*Engine).KPIs, func(p engagedPair) KPIQuery { return KPIQuery{Client: p.client.id} }),
 			asking((*Engine).KPIs, func(p engagedPair) KPIQuery { return KPIQuery{Consultancy: p.consultancy.id} }),
 		},
+		"Portfolio": {
+			asking((*Engine).Portfolio, func(p engagedPair) PortfolioQuery { return PortfolioQuery{Consultancy: p.consultancy.id} }),
+		},
 		"Tasks": {
 			asking((*Engine).Tasks, func(p engagedPair) TasksQuery { return TasksQuery{Client: p.client.id} }),
 			asking((*Engine).Tasks, func(p engagedPair) TasksQuery { return TasksQuery{Client: p.client.id, Section: domain.Sales} }),
@@ -78,7 +81,8 @@ func privateQueries() map[string][]asked {
 }
 
 func TestEveryQueryIsHeldToItsViewer(t *testing.T) {
-	require.ElementsMatch(t, queryMethods(), append(slices.Collect(maps.Keys(privateQueries())), "Directory", "Notifications"), "each query has its place in this test; everybody asks for their own Notifications alone")
+	elsewhere := []string{"Directory", "Notifications", "Applications", "ProfileReviews"} // the public's, everybody's own, and reviewers'
+	require.ElementsMatch(t, queryMethods(), append(slices.Collect(maps.Keys(privateQueries())), elsewhere...), "each query has its place in this test")
 	onEach(t, func(t *testing.T, w *world) {
 		vidal, soler := engaged(w, "Vidal"), engaged(w, "Soler")
 		bystander := w.client("Bystander", domain.PlanFree)

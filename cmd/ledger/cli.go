@@ -36,6 +36,7 @@ type cli struct {
 	Directory     directoryCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Search the listed consultancies."`
 	History       historyCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
 	Notifications notificationsCommand `cmd:"" group:"Talk to a ledger that runs:" help:"List what a person is told of."`
+	Reviews       reviewsCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"List what waits for a reviewer."`
 	Tail          tailCommand          `cmd:"" group:"Talk to a ledger that runs:" help:"Follow the events as they happen."`
 }
 
