@@ -162,9 +162,6 @@ func taskFact(id uuid.UUID) string    { return "task-" + id.String() }
 func listFact(of memberOf) string {
 	return "notifications-" + domain.NotificationsID(of.account, of.user).String()
 }
-func pairFacts(of domain.Pair) []string {
-	return []string{accountFact(of.ConsultancyID), accountFact(of.ClientID), partnerFact(of.ConsultancyID), pairFact(of)}
-}
 
 // now is the moment of a decision: what the clock says, but never before the log's last event.
 func (w *world) now() time.Time {
