@@ -82,6 +82,8 @@ func (e *Engine) release(ctx context.Context, held *lease) error {
 
 // beat moves the lease on to a holder, and saves the checkpoints that have moved.
 func (e *Engine) beat(ctx context.Context, held *lease, holder string) error {
+	ctx, cancel := context.WithTimeout(ctx, e.pace.lease)
+	defer cancel()
 	tx, err := e.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("hold the lease: %w", err)

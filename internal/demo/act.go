@@ -10,11 +10,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/client"
 	"github.com/collabledger/collabledger/commands"
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+)
+
+// Times of what the ledger does by itself.
+const (
+	reactionWait = 20 * time.Second      // for it, after what it follows from
+	reactionPoll = 20 * time.Millisecond // between two looks
 )
 
 // commandNames finds the names under which the commands are submitted.
@@ -62,6 +71,31 @@ func (s *stage) submits(who person, command commands.Command, events ...string) 
 	}
 	s.position = answer.Position
 	return answer
+}
+
+// follows waits for what the ledger itself does about what was answered last.
+func (s *stage) follows(command string, events ...string) {
+	records := s.log(s.position)
+	for began := time.Now(); len(records) < len(events) && s.err == nil; records = s.log(s.position) {
+		if time.Since(began) > reactionWait {
+			s.deviate("what the ledger itself does", strings.Join(events, ", "), fmt.Sprintf("%d events after %s", len(records), reactionWait))
+			return
+		}
+		time.Sleep(reactionPoll)
+	}
+	for i, record := range records[:min(len(records), len(events))] {
+		var event eventstore.Envelope
+		if err := json.Unmarshal(record, &event); err != nil {
+			s.deviate("what the ledger itself does", "a CloudEvent", err.Error())
+			return
+		}
+		if !strings.HasPrefix(event.Actor, string(domain.ActorSystem)+":") || shortType(event.Type) != events[i] {
+			s.deviate("what the ledger itself does", events[i], fmt.Sprintf("%s by %s", event.Type, event.Actor))
+			return
+		}
+		s.acted(s.cast.ledger, command, "", fmt.Sprintf("#%-3s %s", event.Sequence, events[i]))
+		s.position++
+	}
 }
 
 // repeats submits a command again under the key of its first answer, which must come again.

@@ -33,7 +33,7 @@ type cast struct {
 
 	marc, nuria, inigo person // of Vidal
 
-	billing, reviewer, connector person
+	billing, reviewer, connector, ledger person
 }
 
 func newCast() *cast {
@@ -58,7 +58,7 @@ func newCast() *cast {
 		nuria: member("Núria Soler", "nuria@vidal.example"),
 		inigo: member("Íñigo Etxeberria", "inigo@vidal.example"),
 
-		billing: platform("Billing"), reviewer: platform("A reviewer"), connector: platform("ERP connector"),
+		billing: platform("Billing"), reviewer: platform("A reviewer"), connector: platform("ERP connector"), ledger: platform("The ledger itself"),
 	}
 }
 

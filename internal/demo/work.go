@@ -55,6 +55,7 @@ func endCollaboration(s *stage) {
 	espiga := c.with(c.espiga)
 	s.does(c.espiga.owner, commands.EndCollaboration{PairFields: espiga, Reason: "Vendemos las panaderías."},
 		"AccessRevoked", "AccountManagerUnassigned", "CollaborationEnded")
+	s.follows("CloseClientAccount", "ClientAccountClosed")
 	s.refused(c.marc, commands.OpenClientAccount{PairFields: espiga}, http.StatusUnprocessableEntity, "collaboration_not_active")
 	s.refused(c.marc, commands.CompleteTask{TaskID: s.tasks[activity{c.espiga, domain.Contacts}]}, http.StatusUnprocessableEntity, "collaboration_not_active")
 	s.refused(c.nuria, commands.OpenClientAccount{PairFields: espiga}, http.StatusForbidden, "not_assigned")
