@@ -87,7 +87,7 @@ func queryEffective(ctx context.Context, v view, viewer Viewer, q EffectiveQuery
 			f.closed_at, p.closed_at, `+requestStatus(now)+`, COALESCE(`+works+`, FALSE)
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 		JOIN {account_names} a ON a.account_id = c.consultancy_id JOIN {account_names} b ON b.account_id = c.client_id
-		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id
+		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
 		LEFT JOIN {access_members} m ON m.account_id = c.consultancy_id AND m.user_id = `+user+`
 		LEFT JOIN {access_managers} w ON w.collaboration_id = c.collaboration_id AND w.user_id = m.user_id
 		LEFT JOIN {user_names} u ON u.user_id = m.user_id

@@ -83,6 +83,20 @@ func TestEffectiveAccessTellsWhatPermitsEachSectionOrWhatDoesNot(t *testing.T) {
 	})
 }
 
+func TestEffectiveAccessKnowsNoGrantOfAnOldEngagement(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
+		pair := w.collaborate(vidal, soler)
+		w.grant(soler, pair, domain.RoleSales)
+		w.do(soler.owner, commands.EndCollaboration{PairFields: pair, Reason: "Done."})
+		require.Equal(t, []string{"collaboration_not_active ended", "no_live_grant revoked"}, codesOf(w.effective(staff, pair, vidal.owner.UserID).Obstacles))
+		w.collaborate(vidal, soler)
+		again := w.effective(staff, pair, vidal.owner.UserID)
+		require.Equal(t, []string{"no_live_grant none"}, codesOf(again.Obstacles))
+		require.Nil(t, again.Access)
+	})
+}
+
 func TestEffectiveAccessIsForTheParties(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		vidal, soler, rius := w.partner("Vidal"), w.client("Soler", domain.PlanBasic), w.partner("Rius")

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -25,7 +26,7 @@ func engaged(w *world, name string) engagedPair {
 	p := engagedPair{consultancy: w.partner("Consultancy " + name), client: w.client("Client "+name, domain.PlanPremium)}
 	terms := w.collaborate(p.consultancy, p.client)
 	p.collaboration = domain.Pair(terms).CollaborationID()
-	w.grant(p.client, terms, domain.RoleAdministrator)
+	w.grant(p.client, terms, domain.RoleAdministrator, w.now.Add(24*time.Hour))
 	w.logIn(p.consultancy.owner, terms)
 	w.do(p.consultancy.owner, commands.CompleteTask{TaskID: w.task(p.client, domain.Sales, "Task of "+name)})
 	w.task(p.client, domain.Sales, "Another of "+name)
@@ -46,6 +47,12 @@ func asking[Q, T any](query func(*Engine, context.Context, Viewer, Q) (Page[T], 
 	}
 }
 
+// effectiveAccess is EffectiveAccess as a page of one item.
+func effectiveAccess(e *Engine, ctx context.Context, v Viewer, q EffectiveQuery) (Page[EffectiveAccess], error) {
+	answer, err := e.EffectiveAccess(ctx, v, q)
+	return Page[EffectiveAccess]{Items: []EffectiveAccess{answer}}, err
+}
+
 // privateQueries is every query but that of the public directory, in each way in which it can be asked about a pair.
 func privateQueries() map[string][]asked {
 	return map[string][]asked{
@@ -58,6 +65,13 @@ func privateQueries() map[string][]asked {
 			asking((*Engine).Access, func(p engagedPair) AccessQuery { return AccessQuery{Consultancy: p.consultancy.id} }),
 			asking((*Engine).Access, func(p engagedPair) AccessQuery { return AccessQuery{User: p.consultancy.owner.UserID} }),
 		},
+		"EffectiveAccess": {asking(effectiveAccess, func(p engagedPair) EffectiveQuery {
+			return EffectiveQuery{Consultancy: p.consultancy.id, Client: p.client.id, User: p.consultancy.owner.UserID}
+		})},
+		"Ending": {
+			asking((*Engine).Ending, func(p engagedPair) EndingQuery { return EndingQuery{Client: p.client.id} }),
+			asking((*Engine).Ending, func(p engagedPair) EndingQuery { return EndingQuery{Consultancy: p.consultancy.id} }),
+		},
 		"Sessions": {
 			asking((*Engine).Sessions, func(p engagedPair) AccessQuery { return AccessQuery{Client: p.client.id} }),
 			asking((*Engine).Sessions, func(p engagedPair) AccessQuery { return AccessQuery{Consultancy: p.consultancy.id} }),
@@ -69,6 +83,9 @@ func privateQueries() map[string][]asked {
 		},
 		"Portfolio": {
 			asking((*Engine).Portfolio, func(p engagedPair) PortfolioQuery { return PortfolioQuery{Consultancy: p.consultancy.id} }),
+		},
+		"Advice": {
+			asking((*Engine).Advice, func(p engagedPair) AdviceQuery { return AdviceQuery{Client: p.client.id} }),
 		},
 		"Tasks": {
 			asking((*Engine).Tasks, func(p engagedPair) TasksQuery { return TasksQuery{Client: p.client.id} }),
