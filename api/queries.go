@@ -44,6 +44,12 @@ type requestsInput struct {
 	Paging
 }
 
+// sessionsInput selects log-ins.
+type sessionsInput struct {
+	accessInput
+	OpenAt time.Time `query:"openAt" doc:"Only those that were open at this moment, which must not be in the future"`
+}
+
 // accessInput selects grants and log-ins.
 type accessInput struct {
 	Client      uuid.UUID `query:"client" doc:"Only of this client's account"`
@@ -166,8 +172,8 @@ func (e *edge) addQueries() {
 		})
 	addList(e, keyRequired, "listSessions", "/v1/sessions", "The log of log-ins to client accounts (S9)",
 		"Who logged in to which client account, under which grant and for what, the newest first. Name a client, a consultancy or a person.", exampleSession(),
-		func(ctx context.Context, v projections.Viewer, in *accessInput) (projections.Page[projections.SessionItem], error) {
-			return e.Engine.Sessions(ctx, v, in.query())
+		func(ctx context.Context, v projections.Viewer, in *sessionsInput) (projections.Page[projections.SessionItem], error) {
+			return e.Engine.Sessions(ctx, v, projections.SessionLogQuery{AccessQuery: in.query(), OpenAt: in.OpenAt})
 		})
 	addList(e, keyRequired, "listKPIs", "/v1/kpis", "The volume of pending activities per client (S7)",
 		"Pending, overdue and completed tasks of each client and section, cut to what the grant shows and the person has chosen to see.", exampleKPI(),

@@ -318,6 +318,7 @@ func TestParametersAreChecked(t *testing.T) {
 		"/v1/events?limit=1001":                                                         "limit",
 		"/v1/access?live=perhaps&client=" + w.espiga.account.String():                   "live",
 		"/v1/collaborations/" + w.collaboration.String() + "/history?asOf=yesterday":    "asOf",
+		"/v1/sessions?openAt=2999-01-01T00:00:00Z&client=" + w.espiga.account.String():  "openAt",
 		"/v1/accounts/me": "id",
 		"/v1/receipts/" + w.accept.CommandID.String() + "?minPosition=" + strconv.FormatInt(1<<62, 10): "minPosition",
 	} {

@@ -253,7 +253,7 @@ func (c *Client) Requests(ctx context.Context, q RequestsQuery) iter.Seq2[Reques
 	return list[Request](ctx, c, "/v1/requests", parameters{"party": id(q.Party), "status": q.Status, "sort": q.Sort})
 }
 
-// AccessQuery selects grants and log-ins by client, consultancy or person; at least one is set.
+// AccessQuery selects grants by client, consultancy or person; at least one is set.
 type AccessQuery struct {
 	Client, Consultancy, User uuid.UUID
 
@@ -273,9 +273,19 @@ func (c *Client) Access(ctx context.Context, q AccessQuery) iter.Seq2[Access, er
 	return list[Access](ctx, c, "/v1/access", q.parameters())
 }
 
+// SessionsQuery selects log-ins as an AccessQuery does; LiveOnly finds those that are open.
+type SessionsQuery struct {
+	AccessQuery
+	OpenAt time.Time // only those that were open at this moment; zero: all
+}
+
 // Sessions are the log-ins to client accounts (S9), the newest first.
-func (c *Client) Sessions(ctx context.Context, q AccessQuery) iter.Seq2[Session, error] {
-	return list[Session](ctx, c, "/v1/sessions", q.parameters())
+func (c *Client) Sessions(ctx context.Context, q SessionsQuery) iter.Seq2[Session, error] {
+	p := q.parameters()
+	if !q.OpenAt.IsZero() {
+		p["openAt"] = q.OpenAt.Format(time.RFC3339Nano)
+	}
+	return list[Session](ctx, c, "/v1/sessions", p)
 }
 
 // EndingQuery selects the grants of a client, of a consultancy, or of both with each other, that end soon.

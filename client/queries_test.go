@@ -81,8 +81,14 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 			return only(ledger.AtLeast(7).Access(t.Context(), client.AccessQuery{Client: a, User: b, LiveOnly: true}))
 		},
 			"/v1/access?client=" + a.String() + "&limit=200&live=true&minPosition=7&user=" + b.String()},
-		{func() error { return only(ledger.Sessions(t.Context(), client.AccessQuery{Consultancy: a})) },
+		{func() error {
+			return only(ledger.Sessions(t.Context(), client.SessionsQuery{AccessQuery: client.AccessQuery{Consultancy: a}}))
+		},
 			"/v1/sessions?consultancy=" + a.String() + "&limit=200"},
+		{func() error {
+			return only(ledger.Sessions(t.Context(), client.SessionsQuery{AccessQuery: client.AccessQuery{User: b}, OpenAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}))
+		},
+			"/v1/sessions?limit=200&openAt=2026-01-02T03%3A04%3A05Z&user=" + b.String()},
 		{func() error {
 			return only(ledger.EndingAccess(t.Context(), client.EndingQuery{Client: a, Days: 7}))
 		},

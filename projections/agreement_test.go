@@ -143,7 +143,9 @@ func (c *cast) counted(engine *Engine, client firm, section domain.Section) KPIS
 func (c *cast) compareSessions(engine *Engine) {
 	open := map[uuid.UUID]bool{}
 	for _, consultancy := range c.consultancies {
-		page, err := engine.Sessions(c.t.Context(), consultancy.viewer(), AccessQuery{Consultancy: consultancy.id, LiveOnly: true, Paging: Paging{Limit: MaxPageItems}})
+		page, err := engine.Sessions(c.t.Context(), consultancy.viewer(), SessionLogQuery{AccessQuery: AccessQuery{
+			Consultancy: consultancy.id, LiveOnly: true, Paging: Paging{Limit: MaxPageItems},
+		}})
 		require.NoError(c.t, err)
 		for _, session := range page.Items {
 			require.Equal(c.t, "open", session.Status)

@@ -116,6 +116,12 @@ type SessionItem struct {
 	ClosedAt        *time.Time         `json:"closedAt,omitempty"`
 }
 
+// SessionLogQuery selects log-ins as an AccessQuery does; LiveOnly finds those that are open.
+type SessionLogQuery struct {
+	AccessQuery
+	OpenAt time.Time // only those that were open at this moment; zero: all
+}
+
 // KPIItem is the volume of pending activities of one client (S7, S10), cut to what the viewer may see and has chosen to see.
 type KPIItem struct {
 	ClientID   uuid.UUID    `json:"clientId"`

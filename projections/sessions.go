@@ -106,14 +106,19 @@ func sessionStatus(now string) string {
 		WHEN g.expires_at <= ` + now + ` THEN 'expired' ELSE 'open' END`
 }
 
+// openAt is the SQL for whether a session g was open at a moment, as far as it had not lost its access by then.
+func openAt(moment string) string {
+	return "g.opened_at <= " + moment + " AND g.closed_at > " + moment + " AND g.expires_at > " + moment
+}
+
 // sessionLine is an item with what its page is made from.
 type sessionLine struct {
 	item     SessionItem
 	position int64
 }
 
-// Sessions answers the log of log-ins, selected as Access is, the newest first. LiveOnly finds those that are open.
-func (e *Engine) Sessions(ctx context.Context, viewer Viewer, q AccessQuery) (page Page[SessionItem], err error) {
+// Sessions answers the log of log-ins, the newest first.
+func (e *Engine) Sessions(ctx context.Context, viewer Viewer, q SessionLogQuery) (page Page[SessionItem], err error) {
 	err = e.read(ctx, func(v view) error {
 		page, err = querySessions(ctx, v, viewer, q)
 		return err
@@ -121,8 +126,8 @@ func (e *Engine) Sessions(ctx context.Context, viewer Viewer, q AccessQuery) (pa
 	return page, err
 }
 
-// querySessions finds the log-ins, the newest first. LiveOnly finds those that are open.
-func querySessions(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Page[SessionItem], error) {
+// querySessions finds the log-ins, the newest first.
+func querySessions(ctx context.Context, v view, viewer Viewer, q SessionLogQuery) (Page[SessionItem], error) {
 	limit, err := q.limit()
 	if err != nil {
 		return Page[SessionItem]{}, err
@@ -136,10 +141,16 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q AccessQuery) (P
 		condition += " AND g.user_id = " + args.add(q.User)
 	}
 	now := args.add(v.now.UnixMicro())
-	outcome := "TRUE"
+	if q.OpenAt.After(v.now) {
+		return Page[SessionItem]{}, domain.Invalid("openAt", "must not be in the future: nobody knows which log-ins will be open")
+	}
+	kept := "TRUE"
 	if q.LiveOnly {
-		condition += " AND g.expires_at > " + now
-		outcome = sessionStatus(now) + " = 'open'"
+		condition, kept = condition+" AND "+openAt(now), kept+" AND g.lost_at > "+now
+	}
+	if !q.OpenAt.IsZero() {
+		then := args.add(q.OpenAt.UnixMicro())
+		condition, kept = condition+" AND "+openAt(then), kept+" AND g.lost_at > "+then
 	}
 	lines, err := collect(ctx, v, `SELECT g.session_id, g.consultancy_id, g.client_id, g.user_id, g.grant_id, g.permissions, g.purpose,
 			`+sessionStatus(now)+`, g.opened_at, g.expires_at, g.closed_at, g.lost_at, g.position, a.name, b.name, n.name
@@ -150,7 +161,7 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q AccessQuery) (P
 			WHERE `+condition+`) g
 		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
 		JOIN {user_names} n ON n.user_id = g.user_id
-		WHERE `+outcome+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args, scanSession)
+		WHERE `+kept+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args, scanSession)
 	if err != nil {
 		return Page[SessionItem]{}, fmt.Errorf("query sessions: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 // sessions asks for log-ins; the query must succeed.
 func (w *world) sessions(v Viewer, q AccessQuery) []SessionItem {
 	w.t.Helper()
-	page, err := w.engine.Sessions(w.settled(), v, q)
+	page, err := w.engine.Sessions(w.settled(), v, SessionLogQuery{AccessQuery: q})
 	require.NoError(w.t, err)
 	return page.Items
 }
@@ -159,13 +159,64 @@ func TestASessionEndsWithItsGrantsTerm(t *testing.T) {
 	})
 }
 
+func TestTheLogTellsWhichLogInsWereOpenAtAMoment(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
+		jordi := w.join(vidal, "Jordi Puig", domain.RoleAccountManager)
+		pair := w.collaborate(vidal, soler)
+		w.grant(soler, pair, domain.RoleSales)
+		w.assign(vidal, pair, jordi)
+		began := w.now
+		lapses := w.logIn(vidal.owner, pair)
+		w.pass(10 * time.Minute)
+		isClosed := w.logIn(vidal.owner, pair)
+		w.pass(10 * time.Minute)
+		isLost := w.logIn(jordi, pair)
+		w.pass(10 * time.Minute)
+		w.do(vidal.owner, commands.CloseClientAccount{SessionID: isClosed})
+		w.pass(10 * time.Minute)
+		w.do(vidal.owner, commands.UnassignAccountManager{PairFields: pair, UserID: jordi.UserID})
+		w.pass(10 * time.Hour)
+		ctx := w.settled()
+		openAt := func(at time.Time, q AccessQuery) []uuid.UUID {
+			page, err := w.engine.Sessions(ctx, soler.viewer(), SessionLogQuery{AccessQuery: q, OpenAt: at})
+			require.NoError(t, err)
+			ids := []uuid.UUID{}
+			for _, item := range page.Items {
+				ids = append(ids, item.SessionID)
+			}
+			return ids
+		}
+		const before = -time.Microsecond
+		for after, want := range map[time.Duration][]uuid.UUID{
+			before:                  {},
+			0:                       {lapses},
+			10 * time.Minute:        {isClosed, lapses},
+			30*time.Minute + before: {isLost, isClosed, lapses},
+			30 * time.Minute:        {isLost, lapses},
+			40*time.Minute + before: {isLost, lapses},
+			40 * time.Minute:        {lapses},
+			60*time.Minute + before: {lapses},
+			60 * time.Minute:        {},
+		} {
+			require.Equal(t, want, openAt(began.Add(after), AccessQuery{Client: soler.id}), "%s after the first", after)
+		}
+		at := began.Add(25 * time.Minute)
+		require.Equal(t, []uuid.UUID{isLost}, openAt(at, AccessQuery{User: jordi.UserID}))
+		require.Equal(t, []uuid.UUID{isLost, isClosed, lapses}, openAt(at, AccessQuery{Consultancy: vidal.id}))
+		require.Empty(t, openAt(at, AccessQuery{Consultancy: vidal.id, LiveOnly: true}), "none of those is open now")
+		_, err := w.engine.Sessions(ctx, staff, SessionLogQuery{AccessQuery: AccessQuery{Client: soler.id}, OpenAt: w.now.Add(time.Microsecond)})
+		require.True(t, domain.HasCode(err, "invalid"), "%v", err)
+	})
+}
+
 func TestSessionPagesFollowEachOther(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
 		pair := w.collaborate(vidal, soler)
 		w.grant(soler, pair, domain.RoleSales)
 		opened := []uuid.UUID{w.logIn(vidal.owner, pair), w.logIn(vidal.owner, pair), w.logIn(vidal.owner, pair)}
-		q := AccessQuery{Consultancy: vidal.id, LiveOnly: true, Paging: Paging{Limit: 2}}
+		q := SessionLogQuery{AccessQuery: AccessQuery{Consultancy: vidal.id, LiveOnly: true, Paging: Paging{Limit: 2}}}
 		first, err := w.engine.Sessions(w.settled(), staff, q)
 		require.NoError(t, err)
 		require.Len(t, first.Items, 2)

@@ -73,9 +73,15 @@ func privateQueries() map[string][]asked {
 			asking((*Engine).Ending, func(p engagedPair) EndingQuery { return EndingQuery{Consultancy: p.consultancy.id} }),
 		},
 		"Sessions": {
-			asking((*Engine).Sessions, func(p engagedPair) AccessQuery { return AccessQuery{Client: p.client.id} }),
-			asking((*Engine).Sessions, func(p engagedPair) AccessQuery { return AccessQuery{Consultancy: p.consultancy.id} }),
-			asking((*Engine).Sessions, func(p engagedPair) AccessQuery { return AccessQuery{User: p.consultancy.owner.UserID} }),
+			asking((*Engine).Sessions, func(p engagedPair) SessionLogQuery {
+				return SessionLogQuery{AccessQuery: AccessQuery{Client: p.client.id}}
+			}),
+			asking((*Engine).Sessions, func(p engagedPair) SessionLogQuery {
+				return SessionLogQuery{AccessQuery: AccessQuery{Consultancy: p.consultancy.id}}
+			}),
+			asking((*Engine).Sessions, func(p engagedPair) SessionLogQuery {
+				return SessionLogQuery{AccessQuery: AccessQuery{User: p.consultancy.owner.UserID}}
+			}),
 		},
 		"KPIs": {
 			asking((*Engine).KPIs, func(p engagedPair) KPIQuery { return KPIQuery{Client: p.client.id} }),

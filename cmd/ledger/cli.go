@@ -30,6 +30,7 @@ type cli struct {
 	Access        accessCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List who may act in which client account."`
 	Effective     effectiveCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"Tell what one person may do in a client's account, and why."`
 	Ending        endingCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List the grants of access that end soon."`
+	Sessions      sessionsCommand      `cmd:"" group:"Talk to a ledger that runs:" help:"List the log-ins to client accounts."`
 	KPI           kpiCommand           `cmd:"" name:"kpi" group:"Talk to a ledger that runs:" help:"Count the pending activities of clients."`
 	Portfolio     portfolioCommand     `cmd:"" group:"Talk to a ledger that runs:" help:"List the clients of a consultancy, with what matters of each."`
 	Advice        adviceCommand        `cmd:"" group:"Talk to a ledger that runs:" help:"List the consultancies that a client asked or works with."`

@@ -99,12 +99,27 @@ func (c inboxCommand) Run(ctx context.Context, std *streams) error {
 	})
 }
 
-// accessCommand lists who may act where.
-type accessCommand struct {
+// parties selects grants or log-ins by whose they are.
+type parties struct {
 	Client      string `placeholder:"ACCOUNT" help:"Only in this client's account."`
 	Consultancy string `placeholder:"ACCOUNT" help:"Only of this consultancy."`
 	User        string `placeholder:"USER" help:"Only of this person of a consultancy."`
 	Live        bool   `help:"Only what holds now."`
+}
+
+// set adds the parameters that were given.
+func (p parties) set(query url.Values) {
+	set(query, "client", p.Client)
+	set(query, "consultancy", p.Consultancy)
+	set(query, "user", p.User)
+	if p.Live {
+		query.Set("live", "true")
+	}
+}
+
+// accessCommand lists who may act where.
+type accessCommand struct {
+	parties
 	paging
 	connection
 }
@@ -119,12 +134,7 @@ func (c accessCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	query := c.values()
-	set(query, "client", c.Client)
-	set(query, "consultancy", c.Consultancy)
-	set(query, "user", c.User)
-	if c.Live {
-		query.Set("live", "true")
-	}
+	c.parties.set(query)
 	table := term.NewTable("CLIENT", "CONSULTANCY", "GRANT", "ROLE", "MAY ACT IN", "SINCE", "UNTIL", "PEOPLE")
 	return list(ctx, std, ledger, c.JSON, "/v1/access", query, table, func(t *term.Table, item projections.AccessItem) {
 		until := item.Until

@@ -95,6 +95,11 @@ func TestQueriesOfWhatTheDemoLeaves(t *testing.T) {
 	require.Regexp(t, `(?m)^sales +edit +Permitted by role finance, version 1, in grant `, ask(why...))
 	require.Contains(t, ask(append(why, "--json")...), `"obstacles":[]`)
 	require.Regexp(t, `"items":\[`, ask("ending", "--client", ferreteria, "--within", "730d", "--json"))
+	require.Regexp(t, `La Espiga +Vidal Asesoría +\S.* \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\w+`, ask("sessions", "--client", espiga.ClientID.String()))
+	sessions := page[projections.SessionItem](t, ask("sessions", "--client", espiga.ClientID.String(), "--json"))
+	opened := sessions.Items[0].OpenedAt
+	require.NotEmpty(t, page[projections.SessionItem](t, ask("sessions", "--client", espiga.ClientID.String(), "--open-at", opened.Format(time.RFC3339Nano), "--json")).Items)
+	require.Empty(t, page[projections.SessionItem](t, ask("sessions", "--client", espiga.ClientID.String(), "--open-at", opened.Add(-time.Hour).Format(time.RFC3339Nano), "--json")).Items)
 	require.Regexp(t, `Ferretería Núñez +journal +1 +1 +0`, ask("kpi", "--consultancy", vidal, "--as", vidal+"/"+manager))
 	require.Regexp(t, `Ferretería Núñez +approved +granted +finance .* 1 +1 `, ask("portfolio", vidal, "--search", "ferreteria", "--sort", "pending", "--descending"))
 	require.Regexp(t, `Vidal Asesoría +ended `, ask("advice", espiga.ClientID.String()))

@@ -31,7 +31,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	code, stdout, stderr := runLedger(t, nil, "--help")
 	require.Equal(t, exitOK, code)
 	require.Empty(t, stderr)
-	for _, name := range []string{"serve", "demo", "do", "inbox", "access", "effective", "ending", "kpi", "portfolio", "advice", "directory", "history", "reviews applications", "reviews profiles", "tail", "projections status", "projections rebuild", "check", "reconcile", "migrate", "version"} {
+	for _, name := range []string{"serve", "demo", "do", "inbox", "access", "sessions", "effective", "ending", "kpi", "portfolio", "advice", "directory", "history", "reviews applications", "reviews profiles", "tail", "projections status", "projections rebuild", "check", "reconcile", "migrate", "version"} {
 		require.Regexp(t, `(?m)^  `+name+`( |$)`, stdout)
 	}
 
