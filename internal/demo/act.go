@@ -81,7 +81,11 @@ func (s *stage) follows(command string, events ...string) {
 			s.deviate("what the ledger itself does", strings.Join(events, ", "), fmt.Sprintf("%d events after %s", len(records), reactionWait))
 			return
 		}
-		time.Sleep(reactionPoll)
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(reactionPoll):
+		}
 	}
 	for i, record := range records[:min(len(records), len(events))] {
 		var event eventstore.Envelope
