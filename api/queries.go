@@ -46,12 +46,12 @@ type requestsInput struct {
 
 // sessionsInput selects log-ins.
 type sessionsInput struct {
-	accessInput
+	AccessInput
 	OpenAt time.Time `query:"openAt" doc:"Only those that were open at this moment, which must not be in the future"`
 }
 
-// accessInput selects grants and log-ins.
-type accessInput struct {
+// AccessInput selects grants and log-ins. It is exported so that huma finds it where it is embedded.
+type AccessInput struct {
 	Client      uuid.UUID `query:"client" doc:"Only of this client's account"`
 	Consultancy uuid.UUID `query:"consultancy" doc:"Only of this consultancy"`
 	User        uuid.UUID `query:"user" doc:"Only of this person of a consultancy"`
@@ -59,7 +59,7 @@ type accessInput struct {
 	Paging
 }
 
-func (in accessInput) query() projections.AccessQuery {
+func (in AccessInput) query() projections.AccessQuery {
 	return projections.AccessQuery{Client: in.Client, Consultancy: in.Consultancy, User: in.User, LiveOnly: in.Live, Paging: in.page()}
 }
 
@@ -153,7 +153,7 @@ func (e *edge) addQueries() {
 		})
 	addList(e, keyRequired, "listAccess", "/v1/access", "Who may act in which client account (S6, S8)",
 		"Grants with their role, permissions and people, the newest first. Name a client, a consultancy or a person.", exampleAccess(),
-		func(ctx context.Context, v projections.Viewer, in *accessInput) (projections.Page[projections.AccessItem], error) {
+		func(ctx context.Context, v projections.Viewer, in *AccessInput) (projections.Page[projections.AccessItem], error) {
 			return e.Engine.Access(ctx, v, in.query())
 		})
 	addAnswer(e, keyRequired, query("getEffectiveAccess", "/v1/access/effective", "What one person may do in a client's account, and why (S8, S9)",
