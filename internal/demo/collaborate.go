@@ -26,6 +26,7 @@ func manageRequests(s *stage) {
 	s.does(c.nunez.owner, commands.RequestCollaboration{PairFields: nunez, Message: "Buscamos asesoría para la ferretería."}, "CollaborationRequested")
 	s.does(c.artico.owner, commands.RequestCollaboration{PairFields: artico, Message: "¿Pueden ayudarnos con los impuestos?"}, "CollaborationRequested")
 	s.requests()
+	s.notifications(c.marc)
 
 	s.refused(c.espiga.owner, commands.GrantAccess{PairFields: espiga, GrantTerms: commands.GrantTerms{RoleID: domain.RoleSales}}, http.StatusUnprocessableEntity, "collaboration_not_active")
 	s.refused(c.nuria, commands.AcceptCollaboration{PairFields: espiga}, http.StatusForbidden, "role_not_sufficient")
@@ -56,6 +57,16 @@ func (s *stage) requests() {
 		table.Row(item.ClientName, item.Status, item.Unread, item.LastMessage)
 	}
 	s.show("Requests to Vidal Asesoría, as Marc finds them", table)
+}
+
+// notifications shows what somebody is told of, the latest first.
+func (s *stage) notifications(who person) {
+	page := ask[projections.NotificationsPage](s, s.as(who), "/v1/notifications", url.Values{"limit": {"3"}})
+	table := term.NewTable("TOLD OF", "IN WORDS")
+	for _, item := range page.Items {
+		table.Row(item.Title, item.Body)
+	}
+	s.show(fmt.Sprintf("The latest of %d notifications that %s has not read", page.Unread, who.name), table)
 }
 
 // askForAccess is step 6: the client decides which one role it grants, and until when.

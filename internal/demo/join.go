@@ -81,6 +81,16 @@ func completeProfile(s *stage) {
 		DisplayName: "Norte Gestoría", Description: "Gestoría de barrio para autónomos.", Services: []string{"bookkeeping", "filings"},
 		Specialties: []string{"freelancers"}, Languages: []string{"es", "eu"}, Country: "ES", City: "Bilbao", ContactEmail: "info@norte.example",
 	}}, "ProfileSubmitted"))
+	waiting := ask[projections.Page[projections.ProfileReviewItem]](s, s.as(c.reviewer), "/v1/reviews/profiles", nil)
+	reviews := term.NewTable("CONSULTANCY", "REVISION", "CHANGES")
+	for _, item := range waiting.Items {
+		var changed []string
+		for _, change := range item.Changes {
+			changed = append(changed, change.Field)
+		}
+		reviews.Row(item.ConsultancyName, item.Revision, strings.Join(changed, ", "))
+	}
+	s.show("Profiles that wait for a reviewer", reviews)
 	s.does(c.reviewer, commands.ApproveProfile{ConsultancyID: c.norte.id(), Revision: norte.Revision}, "ProfileApproved")
 
 	listed := ask[projections.Page[projections.DirectoryItem]](s, s.public, "/v1/directory", nil)

@@ -3,6 +3,7 @@ package demo
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -46,7 +47,22 @@ func completeTask(s *stage) {
 		table.Row(item.Section, item.Title, item.Status, item.GoTo)
 	}
 	s.show("Activities of La Espiga, as Núria sees them", table)
+	s.portfolio(c.vidal.owner)
 	s.holds("Anna is told of 3 pending activities at La Espiga, none overdue, and 1 completed", [3]int{3, 0, 1}, s.kpiCounts(c.vidal.owner))
+}
+
+// portfolio shows the clients of Vidal at one glance.
+func (s *stage) portfolio(who person) {
+	page := ask[projections.Page[projections.PortfolioItem]](s, s.as(who), "/v1/portfolio", url.Values{"consultancy": {s.cast.vidal.id().String()}})
+	table := term.NewTable("CLIENT", "STATUS", "MANAGERS", "PENDING", "OVERDUE")
+	for _, item := range page.Items {
+		var managers []string
+		for _, manager := range item.Managers {
+			managers = append(managers, manager.Name)
+		}
+		table.Row(item.ClientName, item.Status, strings.Join(managers, ", "), item.Pending, item.Overdue)
+	}
+	s.show("The portfolio of Vidal Asesoría, as "+who.name+" sees it", table)
 }
 
 // endCollaboration is step 11: one append takes everything away. What was answered before is still answered the same.
