@@ -23,7 +23,7 @@ const (
 	tagOperations = "Operations"
 )
 
-// guideSteps are the tags of the commands: the steps of the Partner Programme guide.
+// guideSteps are the tags of the commands: the steps of the Partner Programme guide, and webhooks, which it does not know.
 func guideSteps() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "S1", Description: "Create an account"},
@@ -37,6 +37,7 @@ func guideSteps() []*huma.Tag {
 		{Name: "S9", Description: "Access the client's account"},
 		{Name: "S10", Description: "Complete a pending task"},
 		{Name: "S11", Description: "End a collaboration"},
+		{Name: commands.WebhookStep, Description: "Send events to downstream services"},
 	}
 }
 

@@ -24,7 +24,7 @@ func allScenarios() []scenario {
 func openScenarios() []scenario {
 	return slices.Concat(accountScenarios(), memberScenarios(), roleScenarios(), partnershipScenarios(), profileScenarios(),
 		conversationScenarios(), requestScenarios(), accessScenarios(), grantUpkeepScenarios(), grantEndScenarios(), responsibilityScenarios(), endScenarios(),
-		sessionScenarios(), taskScenarios(), notificationScenarios())
+		sessionScenarios(), taskScenarios(), notificationScenarios(), webhookScenarios())
 }
 
 func TestNobodyActsForAClosedAccount(t *testing.T) { run(t, closedScenarios()) }

@@ -25,9 +25,11 @@ type Decision struct {
 	Actor domain.Actor
 	Now   time.Time // never before the facts that the decision is based on, whatever this node's clock says
 
-	ctx    context.Context
-	states *States
-	newID  func() uuid.UUID
+	ctx              context.Context
+	states           *States
+	newID            func() uuid.UUID
+	internalWebhooks bool // the executor's AllowInternalWebhooks
+
 	guess  bool // take a stream that the command most likely begins to have no events, without a look
 	expect []eventstore.StreamVersion
 	loaded []cachedState // of the streams expected, in the same order

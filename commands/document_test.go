@@ -109,10 +109,14 @@ func documentCommands(t *testing.T, all map[string]*told) string {
 	for _, spec := range List() {
 		if spec.Step != step {
 			step = spec.Step
-			var n int
-			_, err := fmt.Sscanf(step, "S%d", &n)
-			require.NoError(t, err)
-			fmt.Fprintf(&b, "\n### %s %s\n\n| command | who may | what must hold | events | refusals |\n|---|---|---|---|---|\n", step, steps()[n-1])
+			heading := step
+			if step != WebhookStep {
+				var n int
+				_, err := fmt.Sscanf(step, "S%d", &n)
+				require.NoError(t, err)
+				heading = step + " " + steps()[n-1]
+			}
+			fmt.Fprintf(&b, "\n### %s\n\n| command | who may | what must hold | events | refusals |\n|---|---|---|---|---|\n", heading)
 		}
 		command := all[spec.Name]
 		parties := make([]string, len(spec.By))
@@ -149,6 +153,7 @@ func mustHold() map[string]string {
 	return map[string]string{
 		"access_not_lost":             "for the ledger itself, the access behind the log-in is lost",
 		"account_closed":              "no account concerned is closed",
+		"account_required":            "an account is named, unless a service asks",
 		"already_active":              "no collaboration of the two is active",
 		"already_applied":             "no application is under review",
 		"already_assigned":            "one of the people is not assigned yet",
@@ -174,6 +179,7 @@ func mustHold() map[string]string {
 		"grant_not_suspended":         "the grant is suspended",
 		"grant_without_end":           "the grant has an end",
 		"invitation_expired":          "the invitation has not lapsed",
+		"no_such_event":               "there is an event at the position",
 		"no_grant":                    "there is a grant that is live or suspended",
 		"no_live_grant":               "there is a live grant",
 		"not_a_business":              "the account is a business",
@@ -211,6 +217,10 @@ func mustHold() map[string]string {
 		"too_many_managers":           fmt.Sprintf("the client has at most %d account managers then", domain.MaxManagers),
 		"too_many_members":            fmt.Sprintf("the account has at most %d members and invitations then", domain.MaxMembers),
 		"too_many_roles":              fmt.Sprintf("the account has at most %d roles of its own then", domain.MaxCustomRoles),
+		"too_many_webhooks":           fmt.Sprintf("there are at most %d webhooks of the account, or of the platform, then", domain.MaxWebhooks),
+		"webhook_deleted":             "the webhook is not deleted",
+		"webhook_not_paused":          "the webhook is paused",
+		"webhook_paused":              "the webhook is not paused",
 	}
 }
 

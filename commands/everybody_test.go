@@ -140,11 +140,17 @@ func (s scenario) partiesOfSubject(t *testing.T) []Party {
 		AccountID     uuid.UUID `json:"accountId"`
 		ConsultancyID uuid.UUID `json:"consultancyId"`
 		ClientID      uuid.UUID `json:"clientId"`
+		WebhookID     uuid.UUID `json:"webhookId"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(s.when.body), &subject))
 	account := subject.AccountID
 	if account == uuid.Nil && subject.ClientID == uuid.Nil {
 		account = subject.ConsultancyID
+	}
+	for _, event := range s.given {
+		if e, ok := event.(domain.WebhookRegistered); ok && e.WebhookID == subject.WebhookID {
+			account = e.AccountID
+		}
 	}
 	parties := s.parties(t)
 	if account == uuid.Nil || s.when.actor.Kind != domain.ActorUser || s.when.actor.AccountID == account {

@@ -61,6 +61,8 @@ type Executor struct {
 	Tokens   *TokenSigner
 	Clock    func() time.Time
 	NewID    func() uuid.UUID
+
+	AllowInternalWebhooks bool // take http to this machine as a webhook's URL, for tests and development
 }
 
 // Execute decodes a command strictly, decides it on current states, appends what it raises, and answers. Its errors are
@@ -99,7 +101,7 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 // attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
 func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, guess bool) (answer Answer, again bool, err error) {
 	d := &Decision{
-		Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess,
+		Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess, internalWebhooks: x.AllowInternalWebhooks,
 		expect: make([]eventstore.StreamVersion, 0, usualStreams), loaded: make([]cachedState, 0, usualStreams),
 	}
 	if err := command.Decide(d); err != nil {

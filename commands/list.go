@@ -23,6 +23,8 @@ func List() []Spec {
 		anna        = NewPerson{Name: "Anna Vidal", Email: "anna@vidal.example"}
 		profile     = domain.Profile{DisplayName: "Vidal Asesoría", Description: "Tax and accounts for shops.", Services: []string{"bookkeeping"}, Specialties: []string{"retail"}, Languages: []string{"es", "ca"}, Country: "ES", City: "Barcelona", Website: "https://vidal.example", ContactEmail: "hola@vidal.example"}
 		terms       = RoleTerms{Name: "Month end", Permissions: domain.Permissions{domain.Journal: domain.Edit, domain.Banking: domain.Read}}
+		hook        = WebhookFields{URL: "https://erp.example/hooks", Types: []string{"collaboration.AccessGranted.v1"}, Description: "Our ERP"}
+		webhook     = domain.WebhookID(client, 1)
 		due         = time.Date(2026, 3, 31, 16, 0, 0, 0, time.UTC)
 		task        = RaiseTask{ClientID: client, Section: domain.Sales, Title: "Categorise 3 invoices", ExternalRef: "erp-4711", GoTo: "https://app.example/sales/4711", DueAt: &due}
 	)
@@ -95,5 +97,13 @@ func List() []Spec {
 		does("S10", "ReopenTask", "Make a completed activity pending again", ReopenTask{domain.TaskID(client, "erp-4711")}).by(AService, ClientEditor),
 
 		does("S11", "EndCollaboration", "End a collaboration, and with it all access", EndCollaboration{pair, "We found somebody nearer."}).by(ClientAdmin, ConsultancyAdmin, TheLedger),
+
+		creates(WebhookStep, "RegisterWebhook", "Send events to a downstream service from here on", RegisterWebhook{&client, hook}, webhookRegistered).by(AccountAdmin, AService),
+		does(WebhookStep, "ChangeWebhook", "Send other events, or to another place", ChangeWebhook{webhook, hook}).by(AccountAdmin, AService),
+		creates(WebhookStep, "RotateWebhookSecret", "Give a webhook another secret", RotateWebhookSecret{webhook}, secretRotated).by(AccountAdmin, AService),
+		does(WebhookStep, "PauseWebhook", "Hold deliveries back", PauseWebhook{webhook}).by(AccountAdmin, AService, TheLedger),
+		does(WebhookStep, "ResumeWebhook", "Let deliveries go on with what has waited", ResumeWebhook{webhook}).by(AccountAdmin, AService),
+		does(WebhookStep, "DeleteWebhook", "End a subscription to events", DeleteWebhook{webhook}).by(AccountAdmin, AService),
+		does(WebhookStep, "ReplayWebhook", "Send one event again", ReplayWebhook{webhook, 42}).by(AccountAdmin, AService),
 	}
 }

@@ -41,6 +41,7 @@ func matrices() []matrix {
 		{"the same, for work in the client's account", named("OpenClientAccount", "CloseClientAccount", "CompleteTask"), pairWorlds()},
 		{"a log-in", named("CloseClientAccount", "ExpireSession"), sessionWorlds()},
 		{"a task", ofSteps("S10"), taskWorlds()},
+		{"a webhook", ofSteps(WebhookStep), webhookWorlds()},
 		{"an account", named("RegisterAccount", "UpdateAccountDetails", "CloseAccount", "RecordSubscription", "InviteMember", "ChangeMemberRole", "RemoveMember", "TransferOwnership"), accountWorlds()},
 		{"an invitation", named("InviteMember", "ResendInvitation", "RevokeInvitation", "AcceptInvitation", "ExpireInvitation"), invitationWorlds()},
 		{"a role of a client's own, and what uses it", named("CreateRole", "UpdateRole", "DeleteRole"), roleWorlds()},

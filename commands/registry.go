@@ -33,10 +33,13 @@ const (
 	TheLedger         Party = "the ledger itself"
 )
 
+// WebhookStep stands where other commands have a step of the guide, which knows no webhooks.
+const WebhookStep = "Webhooks"
+
 // Spec describes one command: an entry of List. All edges are made from it: HTTP, the command line, and their documents.
 type Spec struct {
 	Name    string
-	Step    string // of the guide, for example S5
+	Step    string // of the guide, for example S5; or WebhookStep
 	Summary string
 	By      []Party // whom the rules let ask for it
 	Example Command // a complete one, for documentation and tests

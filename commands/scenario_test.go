@@ -251,7 +251,7 @@ func streamOf(event domain.Event) eventstore.StreamID {
 	kind, _, _ := strings.Cut(event.EventType(), ".")
 	key := map[string]string{
 		domain.AccountStream: "AccountID", domain.PartnershipStream: "ConsultancyID", domain.CollaborationStream: "Pair",
-		domain.SessionStream: "SessionID", domain.TaskStream: "TaskID",
+		domain.SessionStream: "SessionID", domain.TaskStream: "TaskID", domain.WebhookStream: "WebhookID",
 	}[kind]
 	if e, ok := event.(domain.NotificationsRead); ok {
 		return eventstore.StreamID{Kind: kind, ID: domain.NotificationsID(e.AccountID, e.UserID)}

@@ -3,10 +3,15 @@ package commands
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
 )
@@ -20,7 +25,12 @@ type TokenSigner struct {
 	signer jose.Signer
 	keys   jose.JSONWebKeySet
 	issuer string
+
+	webhooks []byte // what webhooks' secrets are derived from
 }
+
+// webhookKeyInfo names what the key is for that the session key gives to webhooks (RFC 5869).
+const webhookKeyInfo = "collabledger webhook secrets"
 
 // sessionClaims are a session token's claims: RFC 7519 names, and what the client's application enforces.
 type sessionClaims struct {
@@ -49,11 +59,23 @@ func NewTokenSigner(key ed25519.PrivateKey, issuer string) (*TokenSigner, error)
 	if err != nil {
 		return nil, fmt.Errorf("session key: %w", err)
 	}
-	return &TokenSigner{signer: signer, keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}, issuer: issuer}, nil
+	webhooks, err := hkdf.Key(sha256.New, key.Seed(), nil, webhookKeyInfo, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("session key: %w", err)
+	}
+	return &TokenSigner{signer: signer, keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}, issuer: issuer, webhooks: webhooks}, nil
 }
 
 // Keys are the public keys that verify session tokens.
 func (t *TokenSigner) Keys() jose.JSONWebKeySet { return t.keys }
+
+// WebhookSecret is the secret of a webhook, in the form of Standard Webhooks. It is derived anew for every answer and signature and
+// never stored; each version is another one.
+func (t *TokenSigner) WebhookSecret(webhookID uuid.UUID, version int) string {
+	mac := hmac.New(sha256.New, t.webhooks)
+	fmt.Fprintf(mac, "%s/%d", webhookID, version) // a hash takes everything
+	return "whsec_" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
 
 // Sign makes the token of a session. Its audience is the client's account.
 func (t *TokenSigner) Sign(e domain.ClientAccountOpened) (string, error) {

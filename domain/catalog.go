@@ -24,6 +24,8 @@ func Events() []EventType {
 		details     = AccountDetails{LegalName: "Vidal Asesoría S.L.", TradeName: "Vidal", TaxID: "B12345678", Country: "ES", Email: "hola@vidal.example", Phone: "+34 931 234 567"}
 		custom      = CustomRole{RoleID: "0192f3c4-0000-7000-8000-000000000009", Name: "Month end", Permissions: Permissions{Journal: Edit, Banking: Read}, Version: 1}
 		profile     = Profile{DisplayName: "Vidal Asesoría", Description: "Tax and accounts for shops.", Services: []string{"bookkeeping"}, Specialties: []string{"retail"}, Languages: []string{"es", "ca"}, Country: "ES", City: "Barcelona", Website: "https://vidal.example", ContactEmail: "hola@vidal.example", LogoURL: "https://vidal.example/logo.svg"}
+		webhook     = WebhookRef{WebhookID: WebhookID(client, 1), AccountID: client}
+		target      = WebhookTarget{URL: "https://erp.example/hooks", Types: []string{"collaboration.AccessGranted.v1"}, Description: "Our ERP"}
 		granted     = Permissions{Sales: Edit, Contacts: Edit, Banking: Read}
 	)
 	return []EventType{
@@ -89,5 +91,14 @@ func Events() []EventType {
 		describe("A pending activity is completed", TaskCompleted{TaskID: task, ClientID: client, Section: Sales, ConsultancyID: consultancy, GrantID: grant}),
 
 		describe("A person has read their notifications up to a position of the log; ours, for the guide has no list of them", NotificationsRead{AccountID: consultancy, UserID: user, UpTo: 42}),
+
+		describe("Events are sent to a downstream service from here on", WebhookRegistered{WebhookRef: webhook, WebhookTarget: target, SecretVersion: 1}),
+		describe("Other events are sent, or to another place", WebhookChanged{WebhookRef: webhook, WebhookTarget: target}),
+		describe("A webhook gets another secret", WebhookSecretRotated{WebhookRef: webhook, SecretVersion: 2, OldSignsUntil: moment}),
+		describe("Deliveries to a webhook are held back", WebhookPaused{WebhookRef: webhook, Reason: PauseAsked}),
+		describe("Deliveries to a webhook go on", WebhookResumed{webhook}),
+
+		describe("Events are sent to a downstream service no longer", WebhookDeleted{webhook}),
+		describe("An event is to be sent again", WebhookReplayRequested{WebhookRef: webhook, Position: 42}),
 	}
 }

@@ -71,7 +71,7 @@ func TestEveryEncodingEverWrittenIsDecodable(t *testing.T) {
 
 // TestEventTypesAreDescribedInFull keeps the list fit to make documents from.
 func TestEventTypesAreDescribedInFull(t *testing.T) {
-	streams := []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream, domain.SessionStream, domain.TaskStream, domain.NotificationsStream}
+	streams := []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream, domain.SessionStream, domain.TaskStream, domain.NotificationsStream, domain.WebhookStream}
 	name := regexp.MustCompile(`^[a-z]+\.[A-Z][A-Za-z]+\.v[1-9][0-9]*$`)
 	seen := map[string]bool{}
 	for _, event := range domain.Events() {

@@ -18,6 +18,7 @@ const (
 	SessionStream       = "session"
 	TaskStream          = "task"
 	NotificationsStream = "notifications"
+	WebhookStream       = "webhook"
 )
 
 // Event is a fact. Beside EventType and Parties each event has Apply(*S) for the state S of its stream.

@@ -23,6 +23,8 @@ func foldAny(stream string, events ...domain.Event) error {
 		return domain.Fold(&domain.Session{}, events...)
 	case domain.NotificationsStream:
 		return domain.Fold(&domain.Notifications{}, events...)
+	case domain.WebhookStream:
+		return domain.Fold(&domain.Webhook{}, events...)
 	}
 	return domain.Fold(&domain.Task{}, events...)
 }
@@ -41,6 +43,7 @@ func TestFoldsAreDeterministicAndCloneIsolates(t *testing.T) {
 	t.Run(domain.SessionStream, checkFold[domain.Session](domain.SessionStream))
 	t.Run(domain.TaskStream, checkFold[domain.Task](domain.TaskStream))
 	t.Run(domain.NotificationsStream, checkFold[domain.Notifications](domain.NotificationsStream))
+	t.Run(domain.WebhookStream, checkFold[domain.Webhook](domain.WebhookStream))
 }
 
 func checkFold[S any, P interface {

@@ -147,6 +147,9 @@ func TestEveryCommandTakesPartInJourneys(t *testing.T) {
 	j.firms, j.shops = append(j.firms, nowhere), append(j.shops, nowhere)
 	j.people[nowhere] = append(j.people[nowhere], j.dana)
 	for _, spec := range commands.List() {
+		if spec.Step == commands.WebhookStep { // webhooks are in nobody's story: they depend on an account, and nothing on them
+			continue
+		}
 		require.NotPanics(t, func() { j.expects(clock, spec.Example) }, "the model has no rule for %s", spec.Name)
 		drawn := rapid.Custom(func(t *rapid.T) commands.Command { return drawer{j, t}.command(spec.Name) })
 		require.NotPanics(t, func() { require.IsType(t, spec.Example, drawn.Example()) }, "journeys cannot draw a %s", spec.Name)

@@ -1,0 +1,112 @@
+// Package webhooks sends events to downstream services by HTTP, as Standard Webhooks has it (https://www.standardwebhooks.com).
+//
+// Two things go on. One follows the log, keeps the table of webhooks and notes which event is to go where: a row in the table of
+// deliveries, in one transaction with its checkpoint, which moves on by compare-and-set, so that of several nodes one notes each
+// event. The other takes what is due, sends it, and records what came of it. Any node may take a row: it takes it by moving its due
+// time on, so that an attempt of a node that has died is made again by another.
+//
+// An event is sent at least once, and always under its own id. Events of one stream reach a webhook one after the other; one that
+// fails holds back those behind it in its stream and nothing else, until it is delivered or becomes a dead letter.
+package webhooks
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/collabledger/collabledger/commands"
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
+)
+
+// actorName is how the ledger signs what it does about webhooks by itself.
+const actorName = "webhooks"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Config is what a sender works with.
+type Config struct {
+	Store    *eventstore.Store
+	Executor *commands.Executor // whose tokens derive the webhooks' secrets
+	DB       *sqldb.DB
+	Clock    func() time.Time // tells when something is due
+	Log      *slog.Logger
+
+	AllowInternal bool // send to addresses of this machine and private networks too, for tests and development
+}
+
+// Sender sends events to webhooks.
+type Sender struct {
+	Config
+	catalog *domain.Catalog
+	client  *http.Client
+	wake    chan struct{} // holds one when there may be something due
+
+	mu   sync.Mutex
+	busy map[uuid.UUID]int // attempts that this node has under way, by webhook
+}
+
+// Open makes a sender, with its tables in the database.
+func Open(ctx context.Context, config Config) (*Sender, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("migrations of the webhooks: %w", err)
+	}
+	if err := config.DB.Migrate(ctx, "ledger_webhooks_version", files); err != nil {
+		return nil, err
+	}
+	return &Sender{
+		Config: config, catalog: domain.NewCatalog(), client: newClient(config.AllowInternal),
+		wake: make(chan struct{}, 1), busy: map[uuid.UUID]int{},
+	}, nil
+}
+
+// Run works until ctx ends, or something fails.
+func (s *Sender) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	var failures [2]error
+	var parts sync.WaitGroup
+	parts.Go(func() { failures[0] = s.follow(running); stop() })
+	parts.Go(func() { failures[1] = s.sendAll(running); stop() })
+	parts.Wait()
+	stop()
+	s.client.CloseIdleConnections()
+	if ctx.Err() != nil {
+		return nil
+	}
+	for i, err := range failures {
+		if errors.Is(err, context.Canceled) { // the other one has failed
+			failures[i] = nil
+		}
+	}
+	return errors.Join(failures[:]...)
+}
+
+// now is the moment in the tables' precision.
+func (s *Sender) now() time.Time { return s.Clock().UTC().Truncate(time.Microsecond) }
+
+// hint tells that there may be something due.
+func (s *Sender) hint() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
