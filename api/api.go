@@ -23,6 +23,7 @@ import (
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // RequestTimeout bounds the work on one request; only the live stream may last longer.
@@ -39,6 +40,8 @@ type Config struct {
 	Log         *slog.Logger
 	// Reactors tells for /readyz and /metrics how the clock and the reactors are; nil without them.
 	Reactors *reactors.Engine
+	// Webhooks answers what is sent to downstream services; nil without them.
+	Webhooks *webhooks.Sender
 	// FeedStatus tells for /readyz and /metrics how far the feed is; nil without a feed.
 	FeedStatus func(ctx context.Context) FeedStatus
 }
@@ -89,6 +92,9 @@ func New(ctx context.Context, config Config) (http.Handler, error) {
 	e.addReviews()
 	e.addStates()
 	e.addEvents()
+	if e.Webhooks != nil {
+		e.addWebhooks()
+	}
 	e.addOperations()
 	if err := e.addSchemas(); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ import (
 	"github.com/collabledger/collabledger/eventstore/sqlite"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 const operatorKey = "the-operators-key"
@@ -77,6 +78,10 @@ func startLedger(t testing.TB, change ...func(*api.Config)) *ledger {
 		Store: store, Engine: engine, OperatorKey: operatorKey, Version: "test", Clock: time.Now,
 		Log: slog.New(slog.NewTextHandler(l.log, nil)),
 	}
+	l.config.Webhooks, err = webhooks.Open(t.Context(), webhooks.Config{
+		Store: store, Executor: l.config.Executor, DB: db, Clock: time.Now, Log: l.config.Log, AllowInternal: true,
+	})
+	require.NoError(t, err)
 	for _, c := range change {
 		c(&l.config)
 	}
@@ -92,6 +97,7 @@ func startLedger(t testing.TB, change ...func(*api.Config)) *ledger {
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = engine.Run(running) })    // it ends with the test
 	parts.Go(func() { _ = states.Follow(running) }) // likewise
+	parts.Go(func() { _ = l.config.Webhooks.Run(running) })
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(serving, listener, l.handler, l.config.Log) }()
 	l.stop = sync.OnceFunc(func() {

@@ -59,11 +59,17 @@ func sights(w *world) map[string]sight {
 		"getAsyncAPI":        {path: "/asyncapi.json", stranger: 200, public: 200},
 		"getEventSchema":     {path: "/schemas/account.AccountRegistered.v1.json", stranger: 200, public: 200},
 		"listNotifications":  {path: "/v1/notifications", stranger: 200, public: 401, personal: true},
+		"listWebhooks":       {path: "/v1/webhooks?account=" + client, stranger: 403, public: 401},
+		"listDeliveries":     {path: "/v1/webhooks/" + domain.WebhookID(w.espiga.account, 1).String() + "/deliveries", stranger: 404, public: 401},
+		"listDeadLetters":    {path: "/v1/webhooks/" + domain.WebhookID(w.espiga.account, 1).String() + "/dead-letters", stranger: 404, public: 401},
 	}
 }
 
 func TestStrangersSeeNothing(t *testing.T) {
 	w := startWorld(t)
+	hook := w.subscribe(w.espiga, "https://espiga.example/hooks", "account.AccountClosed.v1")
+	require.Equal(t, domain.WebhookID(w.espiga.account, 1), hook.WebhookID)
+	require.Equal(t, http.StatusOK, w.get("/v1/webhooks?minPosition="+strconv.FormatInt(w.last, 10), "").status)
 	all := sights(w)
 	secrets := []string{
 		w.espiga.account.String(), w.espiga.user.String(), w.vidal.user.String(), w.collaboration.String(), w.session.String(), w.task.String(),

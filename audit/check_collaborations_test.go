@@ -263,6 +263,34 @@ func wrongWork() []wrong {
 		{"another's notifications read", audit.ActorNotAParty, granted, func(p *play) {
 			p.by(anna, domain.NotificationsRead{AccountID: vidal, UserID: nuria.UserID, UpTo: 5})
 		}, []string{"NotificationsRead"}},
+		{"a webhook of another account", audit.ActorNotAParty, granted, func(p *play) {
+			p.by(anna, hook(1))
+		}, []string{"WebhookRegistered"}},
+		{"a webhook of a member who does not run the account", audit.RoleNotSufficient, granted, func(p *play) {
+			p.by(pere, hook(1))
+		}, []string{"WebhookRegistered", "MemberJoined"}},
+		{"a webhook registered twice", audit.WebhookState, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(lucia, hook(2))
+		}, []string{"WebhookRegistered", "WebhookRegistered"}},
+		{"a secret that comes again", audit.WebhookState, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(lucia, domain.WebhookDeleted{WebhookRef: hook(1).WebhookRef}).by(lucia, hook(1))
+		}, []string{"WebhookRegistered", "WebhookDeleted"}},
+		{"a rotation to the same secret", audit.WebhookState, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(billing, domain.WebhookSecretRotated{WebhookRef: hook(1).WebhookRef, SecretVersion: 1})
+		}, []string{"WebhookSecretRotated", "WebhookRegistered"}},
+		{"a webhook resumed that is not paused", audit.WebhookState, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(lucia, domain.WebhookResumed{WebhookRef: hook(1).WebhookRef})
+		}, []string{"WebhookResumed", "WebhookRegistered"}},
+		{"a webhook paused twice", audit.WebhookState, granted, func(p *play) {
+			paused := domain.WebhookPaused{WebhookRef: hook(1).WebhookRef, Reason: domain.PauseAsked}
+			p.by(lucia, hook(1)).by(lucia, paused).by(lucia, paused)
+		}, []string{"WebhookPaused", "WebhookPaused"}},
+		{"a replay of what has not happened", audit.WebhookState, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(lucia, domain.WebhookReplayRequested{WebhookRef: hook(1).WebhookRef, Position: 1_000})
+		}, []string{"WebhookReplayRequested"}},
+		{"a receiver said to be gone by a member", audit.ActorKindWrong, granted, func(p *play) {
+			p.by(lucia, hook(1)).by(lucia, domain.WebhookPaused{WebhookRef: hook(1).WebhookRef, Reason: domain.PauseGone})
+		}, []string{"WebhookPaused"}},
 		{"a session closed for no reason", audit.SessionState, granted, func(p *play) {
 			p.by(anna, opens(p, anna)).by(anna, domain.ClientAccountClosed{Pair: pair, SessionID: sessionID, Reason: "bored"})
 		}, []string{"ClientAccountClosed"}},
@@ -288,4 +316,9 @@ func wrongWork() []wrong {
 			p.by(billing, e)
 		}, []string{"TaskRaised"}},
 	}
+}
+
+// hook is a webhook of the client.
+func hook(secret int) domain.WebhookRegistered {
+	return domain.WebhookRegistered{WebhookRef: domain.WebhookRef{WebhookID: domain.WebhookID(espiga, 1), AccountID: espiga}, SecretVersion: secret}
 }

@@ -128,6 +128,8 @@ func streamOf(event domain.Event) eventstore.StreamID {
 		return eventstore.StreamID{Kind: domain.SessionStream, ID: e.SessionID}
 	case domain.NotificationsRead:
 		return eventstore.StreamID{Kind: domain.NotificationsStream, ID: domain.NotificationsID(e.AccountID, e.UserID)}
+	case interface{ Webhook() domain.WebhookRef }:
+		return eventstore.StreamID{Kind: domain.WebhookStream, ID: e.Webhook().WebhookID}
 	case domain.TaskRaised:
 		return eventstore.StreamID{Kind: domain.TaskStream, ID: e.TaskID}
 	case domain.TaskCompleted:

@@ -58,6 +58,7 @@ const (
 	TermTooLong        Code = "term_too_long"
 	TaskState          Code = "task_state"
 	NotificationsState Code = "notifications_state"
+	WebhookState       Code = "webhook_state"
 )
 
 // Rule is one thing that a check looks for.
@@ -117,6 +118,7 @@ func Rules() []Rule {
 		{TermTooLong, "Requests last 90 days, invitations 7 and grants with an end 730 at most", "docs/domain.md"},
 		{TaskState, "A task is raised once for a client's reference, and moves only as its states allow", "S10"},
 		{NotificationsState, "A person's notifications are read forward, and not past the log", "docs/domain.md"},
+		{WebhookState, "A webhook moves only as its states allow, and each of its secrets is another one", "docs/domain.md"},
 	}
 }
 

@@ -18,12 +18,14 @@ type world struct {
 	sessions       map[uuid.UUID]*session
 	tasks          map[uuid.UUID]*task
 	readers        map[uuid.UUID]*reader // by the list's stream
+	webhooks       map[uuid.UUID]*webhook
 }
 
 func newWorld() world {
 	return world{
 		accounts: map[uuid.UUID]*account{}, partnerships: map[uuid.UUID]*partnership{}, collaborations: map[domain.Pair]*collaboration{},
 		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readers: map[uuid.UUID]*reader{},
+		webhooks: map[uuid.UUID]*webhook{},
 	}
 }
 
@@ -56,6 +58,8 @@ func (c *checker) fold(f *fact) {
 		c.foldTask(f)
 	case "notifications":
 		c.foldNotifications(f)
+	case "webhook":
+		c.foldWebhook(f)
 	}
 }
 

@@ -179,7 +179,6 @@ func mustHold() map[string]string {
 		"grant_not_suspended":         "the grant is suspended",
 		"grant_without_end":           "the grant has an end",
 		"invitation_expired":          "the invitation has not lapsed",
-		"no_such_event":               "there is an event at the position",
 		"no_grant":                    "there is a grant that is live or suspended",
 		"no_live_grant":               "there is a live grant",
 		"not_a_business":              "the account is a business",

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
-	"github.com/collabledger/collabledger/eventstore"
 )
 
 // WebhookFields say which events go where.
@@ -159,17 +158,17 @@ func (c DeleteWebhook) Decide(d *Decision) error {
 // ReplayWebhook sends one event again, for example a dead letter.
 type ReplayWebhook struct {
 	WebhookID uuid.UUID `json:"webhookId" format:"uuid" doc:"The webhook"`
-	Position  int       `json:"position" minimum:"1" maximum:"9007199254740991" doc:"Place of the event in the log"`
+	Position  int64     `json:"position" minimum:"1" maximum:"9007199254740991" doc:"Place of the event in the log"`
 }
 
 // Decide asks the webhook.
 func (c ReplayWebhook) Decide(d *Decision) error {
-	head, err := d.states.store.Head(d.ctx)
+	end, err := d.logEnd()
 	if err != nil {
-		return fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
+		return err
 	}
 	return d.onWebhook(c.WebhookID, func(w *domain.Webhook, account *domain.Account) (domain.Event, error) {
-		return w.Replay(d.Actor, account, c.Position, head.Position)
+		return w.Replay(d.Actor, account, c.Position, end)
 	})
 }
 

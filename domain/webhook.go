@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -45,6 +46,9 @@ type WebhookRef struct {
 	WebhookID uuid.UUID `json:"webhookId"`
 	AccountID uuid.UUID `json:"accountId,omitzero"` // whose events it sends; none: all events, for a service of the platform
 }
+
+// Webhook is the reference itself, which all events about webhooks have.
+func (r WebhookRef) Webhook() WebhookRef { return r }
 
 // Parties is the account whose webhook it is; nobody when it is the platform's own.
 func (r WebhookRef) Parties() []uuid.UUID {
@@ -101,7 +105,7 @@ type WebhookDeleted struct{ WebhookRef }
 // WebhookReplayRequested asks that one event is sent again.
 type WebhookReplayRequested struct {
 	WebhookRef
-	Position int `json:"position"`
+	Position int64 `json:"position"`
 }
 
 func (WebhookRegistered) EventType() string      { return "webhook.WebhookRegistered.v1" }
@@ -274,13 +278,13 @@ func (w *Webhook) Delete(actor Actor, account *Account) (Event, error) {
 	return WebhookDeleted{w.WebhookRef}, nil
 }
 
-// Replay asks that the event at a position is sent again, whatever became of it before.
-func (w *Webhook) Replay(actor Actor, account *Account, position int, logEnd int64) (Event, error) {
+// Replay asks that the event at a position of a log that ends at end is sent again, whatever became of it before.
+func (w *Webhook) Replay(actor Actor, account *Account, position, end int64) (Event, error) {
 	if err := w.manages(actor, account); err != nil {
 		return nil, err
 	}
-	if int64(position) > logEnd {
-		return nil, Refuse("no_such_event", "", "there is no event at position %d yet", position)
+	if position > end {
+		return nil, Invalid("position", fmt.Sprintf("must not be past the log's end, which is at %d", end))
 	}
 	return WebhookReplayRequested{WebhookRef: w.WebhookRef, Position: position}, nil
 }

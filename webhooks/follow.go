@@ -63,6 +63,7 @@ func (s *Sender) load(ctx context.Context) (*follower, error) {
 			return nil, fmt.Errorf("checkpoint of the webhooks: %w", err)
 		}
 	}
+	s.reached.Store(f.saved.Position)
 	all, err := s.readWebhooks(ctx, "", nil)
 	if err != nil {
 		return nil, err
@@ -86,13 +87,13 @@ func (f *follower) note(ctx context.Context, page []eventstore.Record) error {
 		}
 	}
 	last := page[len(page)-1].Position
-	if len(n.steps) == 0 && last-f.saved.Position < maxUnsaved {
-		return nil
+	if len(n.steps) > 0 || last-f.saved.Position >= maxUnsaved {
+		if err := f.save(ctx, n, eventstore.Checkpoint{Epoch: head.Epoch, Position: last}); err != nil {
+			return err
+		}
+		f.hint()
 	}
-	if err := f.save(ctx, n, eventstore.Checkpoint{Epoch: head.Epoch, Position: last}); err != nil {
-		return err
-	}
-	f.hint()
+	f.reached.Store(last)
 	return nil
 }
 
@@ -262,7 +263,7 @@ func (n *notes) replay(e domain.WebhookReplayRequested) error {
 		return nil
 	}
 	n.step(func(ctx context.Context, tx *sql.Tx) error {
-		page, err := n.Store.ReadAll(ctx, int64(e.Position)-1, 1)
+		page, err := n.Store.ReadAll(ctx, e.Position-1, 1)
 		if err != nil || len(page) == 0 {
 			return err
 		}

@@ -14,6 +14,9 @@ import (
 	"github.com/collabledger/collabledger/projections"
 )
 
+// waitEvery is how often somebody who waits looks how far the log is looked through.
+const waitEvery = 10 * time.Millisecond
+
 // Item is a webhook as it is at the sender's checkpoint.
 type Item struct {
 	domain.Webhook
@@ -66,9 +69,21 @@ func (s *Sender) readWebhooks(ctx context.Context, condition string, args []any)
 	return items, nil
 }
 
-// List lists the webhooks of an account, or those of the platform where there is none, by registration. It waits until the sender has
-// looked at the log up to a position.
+// Wait returns once this node knows that the log is looked through up to a position, so that lists show what was said by then.
+func (s *Sender) Wait(ctx context.Context, position int64) error {
+	for s.reached.Load() < position {
+		if pause(ctx, waitEvery); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// List lists the webhooks of an account, or those of the platform where there is none, by registration.
 func (s *Sender) List(ctx context.Context, viewer projections.Viewer, account uuid.UUID) ([]Item, error) {
+	if !mayList(viewer, account) && account == uuid.Nil {
+		return nil, domain.Forbid("not_your_account", "the platform's own webhooks are its services' to see: name an account")
+	}
 	if !mayList(viewer, account) {
 		return nil, domain.Forbid("not_your_account", "account %s is not the one you act for", account)
 	}

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +52,7 @@ type Sender struct {
 	catalog *domain.Catalog
 	client  *http.Client
 	wake    chan struct{} // holds one when there may be something due
+	reached atomic.Int64  // position up to which this node knows that the log is looked through
 
 	mu   sync.Mutex
 	busy map[uuid.UUID]int // attempts that this node has under way, by webhook

@@ -127,7 +127,7 @@ func TestAttemptsAreMadeOverThreeDaysThenTheEventIsADeadLetterThatCanBeReplayed(
 			Problem: "the receiver answered 502", ChangedAt: letter.ChangedAt}, letter)
 
 		r.fails(http.StatusOK, func(eventstore.Record) bool { return false })
-		l.do(joan, commands.ReplayWebhook{WebhookID: hook.WebhookID, Position: int(position)})
+		l.do(joan, commands.ReplayWebhook{WebhookID: hook.WebhookID, Position: position})
 		l.looked()
 		l.settle(s)
 		require.Equal(t, position, r.positions()[len(r.all())-1])
@@ -145,7 +145,7 @@ func TestAReplayShowsNothingThatTheAccountMayNotSee(t *testing.T) {
 		_, own := l.raise(joan, "erp-1")
 		hook := l.subscribe(joan, r.url, "account.AccountClosed.v1")
 		for _, position := range []int64{foreign, own} {
-			l.do(joan, commands.ReplayWebhook{WebhookID: hook.WebhookID, Position: int(position)})
+			l.do(joan, commands.ReplayWebhook{WebhookID: hook.WebhookID, Position: position})
 		}
 		s := l.sender()
 		l.follows(s)

@@ -26,6 +26,7 @@ import (
 	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // Waits before a part of the node that failed is started again.
@@ -43,6 +44,8 @@ type nodeConfig struct {
 	broker
 	listen string
 	log    *slog.Logger
+
+	allowInternalWebhooks bool
 }
 
 // node is one server: the log and the read models in a database, the feed to a broker, and the HTTP API. Any number of nodes may
@@ -112,7 +115,7 @@ func (n *node) open(ctx context.Context, config nodeConfig) error {
 		database = "Postgres"
 	}
 	n.where = fmt.Sprintf("data in %s, %s, NATS %s", absolute(config.Data), database, brokerAt)
-	return n.openAPI(ctx, dir, db)
+	return n.openAPI(ctx, dir, db, config.allowInternalWebhooks)
 }
 
 // openDatabase opens the database that a ledger is kept in.
@@ -180,7 +183,7 @@ func (n *node) embedBroker(ctx context.Context, dir *dataDir, listen string) (wh
 }
 
 // openAPI opens the read models and what answers commands and queries.
-func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB) error {
+func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInternalWebhooks bool) error {
 	catalog := domain.NewCatalog()
 	engine, err := projections.Open(ctx, n.store, db, catalog, time.Now)
 	if err != nil {
@@ -203,21 +206,27 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB) error {
 	}
 	registry := commands.NewRegistry()
 	executor := &commands.Executor{
-		Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID,
+		Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID, AllowInternalWebhooks: allowInternalWebhooks,
+	}
+	sender, err := webhooks.Open(ctx, webhooks.Config{
+		Store: n.store, Executor: executor, DB: db, Clock: time.Now, Log: n.log, AllowInternal: allowInternalWebhooks,
+	})
+	if err != nil {
+		return err
 	}
 	reacting, err := reactors.Open(ctx, reactors.Config{Store: n.store, Models: engine, Executor: executor, DB: db, Log: n.log})
 	if err != nil {
 		return err
 	}
 	n.handler, err = api.New(n.serving, api.Config{
-		Executor: executor, Store: n.store, Engine: engine, Reactors: reacting,
+		Executor: executor, Store: n.store, Engine: engine, Reactors: reacting, Webhooks: sender,
 		OperatorKey: n.key, Version: version(), Clock: time.Now, Log: n.log, FeedStatus: n.feedStatus,
 	})
 	if err != nil {
 		return err
 	}
 	service := feed.NewService(n.broker, n.handler, registry.Specs(), version(), n.log)
-	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run})
+	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run}, part{"webhooks", sender.Run})
 	return nil
 }
 

@@ -14,6 +14,8 @@ type serveCommand struct {
 	storage
 	broker
 	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve on, ${default} unless given; port 0 takes any free one."`
+
+	WebhooksAllowInternal bool `help:"Send webhooks to this machine and private networks too; for tests and development."`
 }
 
 // Help explains what the first start makes.
@@ -33,7 +35,7 @@ Ctrl-C or SIGTERM stops it in order: requests under way are answered first.`
 func (c serveCommand) Run(ctx context.Context, std *streams) error {
 	log := newLog(std.err, slog.LevelInfo)
 	slog.SetDefault(log) // for what libraries log
-	n, err := openNode(ctx, nodeConfig{storage: c.storage, broker: c.broker, listen: c.Listen, log: log})
+	n, err := openNode(ctx, nodeConfig{storage: c.storage, broker: c.broker, listen: c.Listen, log: log, allowInternalWebhooks: c.WebhooksAllowInternal})
 	if err != nil {
 		return err
 	}
