@@ -97,7 +97,8 @@ func startLedger(t testing.TB, change ...func(*api.Config)) *ledger {
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = engine.Run(running) })    // it ends with the test
 	parts.Go(func() { _ = states.Follow(running) }) // likewise
-	parts.Go(func() { _ = l.config.Webhooks.Run(running) })
+	parts.Go(func() { _ = l.config.Webhooks.Follow(running) })
+	parts.Go(func() { _ = l.config.Webhooks.Send(running) })
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(serving, listener, l.handler, l.config.Log) }()
 	l.stop = sync.OnceFunc(func() {

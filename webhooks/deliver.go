@@ -58,14 +58,19 @@ type attempt struct {
 	oldSignsUntil time.Time
 }
 
-// sendAll sends what is due until ctx ends or the database fails. Attempts that are under way then are given up, and made again later.
-func (s *Sender) sendAll(ctx context.Context) error {
+// Send sends what is due until ctx ends or the database fails. Attempts that are under way when ctx ends are given up, and made again
+// later.
+func (s *Sender) Send(ctx context.Context) error {
+	defer s.client.CloseIdleConnections()
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
 		attempts, err := s.claim(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -83,7 +88,7 @@ func (s *Sender) sendAll(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case <-s.wake:
 		case <-ticker.C:
 		}

@@ -34,19 +34,19 @@ type follower struct {
 	webhooks map[uuid.UUID]*domain.Webhook // at the position reached
 }
 
-// follow follows the log until ctx ends or something fails.
-func (s *Sender) follow(ctx context.Context) error {
-	for {
+// Follow follows the log, and notes which events are to go where, until ctx ends or something fails.
+func (s *Sender) Follow(ctx context.Context) error {
+	for ctx.Err() == nil {
 		f, err := s.load(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.Store.Follow(ctx, f.saved, f.note)
 		}
-		err = s.Store.Follow(ctx, f.saved, f.note)
-		if !errors.Is(err, errOvertaken) {
+		if ctx.Err() == nil && !errors.Is(err, errOvertaken) {
 			return err
 		}
 		pause(ctx, overtakenPause)
 	}
+	return nil
 }
 
 // load takes up where the log has been looked through to. The checkpoint is read first: if another node moves on meanwhile, it no
@@ -294,13 +294,15 @@ func (n *notes) insert(ctx context.Context, tx *sql.Tx, list []row) error {
 	if err != nil {
 		return err
 	}
+	full := map[uuid.UUID]bool{}
 	for chunk := range slices.Chunk(list, insertRows) {
 		var values []string
 		var args []any
 		for _, r := range chunk {
-			state, problem := "pending", ""
+			state, problem := pending, ""
 			if waiting[r.webhook] >= MaxWaiting {
-				state, problem = "dead", fmt.Sprintf("%d events waited already", MaxWaiting)
+				full[r.webhook] = true
+				state, problem = dead, fmt.Sprintf("%d events waited already", MaxWaiting)
 			} else {
 				waiting[r.webhook]++
 			}
@@ -310,6 +312,11 @@ func (n *notes) insert(ctx context.Context, tx *sql.Tx, list []row) error {
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO webhook_deliveries (webhook, position, stream, event_type, state, attempts, due, status, error, changed_at)
 			VALUES `+strings.Join(values, ", ")+" ON CONFLICT (webhook, position) DO NOTHING", args...); err != nil {
+			return err
+		}
+	}
+	for webhook := range full {
+		if err := trim(ctx, tx, webhook, dead); err != nil {
 			return err
 		}
 	}

@@ -96,18 +96,16 @@ func (l *ledger) sender(change ...func(*Config)) *Sender {
 	return s
 }
 
-// runs runs a sender until stop, or the end of the test.
-func (l *ledger) runs(s *Sender) (stop func()) {
+// runs runs a part of a sender until the end of the test.
+func (l *ledger) runs(part func(context.Context) error) {
 	l.t.Helper()
 	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
+	go func() { ended <- part(ctx) }()
+	l.t.Cleanup(func() {
 		cancel()
 		require.NoError(l.t, <-ended)
 	})
-	l.t.Cleanup(stop)
-	return stop
 }
 
 // do submits a command that must be accepted, whose name is that of its type.
@@ -266,16 +264,18 @@ func (l *ledger) settle(s *Sender) {
 	}
 }
 
-// follows notes what is to be sent, and sends nothing.
-func (l *ledger) follows(s *Sender) {
+// follows is a sender that notes what is to be sent, and sends nothing by itself.
+func (l *ledger) follows(change ...func(*Config)) *Sender {
 	l.t.Helper()
-	ctx, cancel := context.WithCancel(l.t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.follow(ctx) }()
-	l.t.Cleanup(func() {
-		cancel()
-		require.ErrorIs(l.t, <-ended, context.Canceled)
-	})
+	s := l.sender(change...)
+	l.runs(s.Follow)
+	return s
+}
+
+// works is a sender that does all that it does.
+func (l *ledger) works() {
+	l.t.Helper()
+	l.runs(l.follows().Send)
 }
 
 // verify checks a request's signature with a secret, as a receiver would.

@@ -18,8 +18,7 @@ func TestDeliveriesAreListedPageByPageAndBounded(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		joan, r := l.account(), newReceiver(t)
 		hook := l.subscribe(joan, r.url, "task.TaskRaised.v1")
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		var want []int64
 		for i := range KeptDeliveries + 20 {
 			_, position := l.raise(joan, fmt.Sprintf("erp-%d", i))
@@ -59,8 +58,7 @@ func TestWebhooksAreListedForWhoMaySeeThem(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		joan, other, r := l.account(), l.account(), newReceiver(t)
 		one, two := l.subscribe(joan, r.url, "task.TaskRaised.v1"), l.subscribe(joan, r.url)
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 		for _, who := range []domain.Actor{joan, operator} {
 			items, err := s.List(t.Context(), viewer(who), joan.AccountID)

@@ -119,10 +119,17 @@ func problemOf(err error) string {
 	switch {
 	case errors.Is(err, errInternal):
 		text = errInternal.Error()
+	case isUnresolved(err): // the error itself names the resolver
+		text = "the host's name cannot be resolved"
 	case isTimeout(err):
 		text = "no answer within " + sendTimeout.String()
 	}
 	return text[:min(len(text), maxErrorLength)]
+}
+
+func isUnresolved(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
 }
 
 func isTimeout(err error) bool {

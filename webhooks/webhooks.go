@@ -12,7 +12,6 @@ package webhooks
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -58,40 +57,24 @@ type Sender struct {
 	busy map[uuid.UUID]int // attempts that this node has under way, by webhook
 }
 
-// Open makes a sender, with its tables in the database.
-func Open(ctx context.Context, config Config) (*Sender, error) {
+// Migrate brings the webhooks' tables up to date.
+func Migrate(ctx context.Context, db *sqldb.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, fmt.Errorf("migrations of the webhooks: %w", err)
+		return fmt.Errorf("migrations of the webhooks: %w", err)
 	}
-	if err := config.DB.Migrate(ctx, "ledger_webhooks_version", files); err != nil {
+	return db.Migrate(ctx, "ledger_webhooks_version", files)
+}
+
+// Open makes a sender, with its tables in the database. Follow and Send are what it does.
+func Open(ctx context.Context, config Config) (*Sender, error) {
+	if err := Migrate(ctx, config.DB); err != nil {
 		return nil, err
 	}
 	return &Sender{
 		Config: config, catalog: domain.NewCatalog(), client: newClient(config.AllowInternal),
 		wake: make(chan struct{}, 1), busy: map[uuid.UUID]int{},
 	}, nil
-}
-
-// Run works until ctx ends, or something fails.
-func (s *Sender) Run(ctx context.Context) error {
-	running, stop := context.WithCancel(ctx)
-	var failures [2]error
-	var parts sync.WaitGroup
-	parts.Go(func() { failures[0] = s.follow(running); stop() })
-	parts.Go(func() { failures[1] = s.sendAll(running); stop() })
-	parts.Wait()
-	stop()
-	s.client.CloseIdleConnections()
-	if ctx.Err() != nil {
-		return nil
-	}
-	for i, err := range failures {
-		if errors.Is(err, context.Canceled) { // the other one has failed
-			failures[i] = nil
-		}
-	}
-	return errors.Join(failures[:]...)
 }
 
 // now is the moment in the tables' precision.

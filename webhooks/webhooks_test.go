@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestAnEventIsSentSignedAndAsTheLogHoldsIt(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		joan, r := l.account(), newReceiver(t)
 		hook := l.subscribe(joan, r.url)
-		l.runs(l.sender())
+		l.works()
 		_, position := l.raise(joan, "erp-1")
 		l.eventually(func() bool { return len(r.all()) == 1 }, "the event comes")
 
@@ -48,7 +49,7 @@ func TestAWebhookGetsWhatItAsksForAndItsAccountMaySee(t *testing.T) {
 		l.subscribe(joan, some.url, "task.TaskCompleted.v1")
 		l.subscribe(other, others.url)
 		last := l.store.Committed()
-		l.runs(l.sender())
+		l.works()
 		task, raised := l.raise(joan, "erp-1")
 		completed := l.complete(joan, task)
 		_, foreign := l.raise(other, "erp-1")
@@ -74,8 +75,7 @@ func TestAFailingEventHoldsBackItsStreamAlone(t *testing.T) {
 		fine, other := l.raise(joan, "erp-2")
 		after := l.complete(joan, fine)
 		r.fails(http.StatusInternalServerError, func(record eventstore.Record) bool { return record.Position == position })
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 		l.settle(s)
 		require.Equal(t, []int64{position, other, after}, r.positions(), "the other stream goes on, the failing one waits")
@@ -97,8 +97,7 @@ func TestAttemptsAreMadeOverThreeDaysThenTheEventIsADeadLetterThatCanBeReplayed(
 		task, position := l.raise(joan, "erp-1")
 		next := l.complete(joan, task)
 		r.fails(http.StatusBadGateway, func(record eventstore.Record) bool { return record.Position == position })
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 		l.settle(s)
 		began := l.now()
@@ -147,8 +146,7 @@ func TestAReplayShowsNothingThatTheAccountMayNotSee(t *testing.T) {
 		for _, position := range []int64{foreign, own} {
 			l.do(joan, commands.ReplayWebhook{WebhookID: hook.WebhookID, Position: position})
 		}
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 		l.settle(s)
 		require.Equal(t, []int64{own}, r.positions())
@@ -160,8 +158,7 @@ func TestAnAttemptOfANodeThatDiedIsMadeAgainUnderTheSameID(t *testing.T) {
 		joan, r := l.account(), newReceiver(t)
 		hook := l.subscribe(joan, r.url)
 		_, position := l.raise(joan, "erp-1")
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 
 		attempts, err := s.claim(t.Context())
@@ -193,8 +190,7 @@ func TestAfterARotationTheOldSecretSignsForADay(t *testing.T) {
 		old := l.subscribe(joan, r.url, "task.TaskRaised.v1")
 		rotated := l.do(joan, commands.RotateWebhookSecret{WebhookID: old.WebhookID}).Result.(commands.WebhookResult)
 		require.NotEqual(t, old.Secret, rotated.Secret)
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		for i, moment := range []time.Duration{0, 24*time.Hour - time.Microsecond, time.Microsecond} {
 			l.pass(moment)
 			l.raise(joan, fmt.Sprintf("erp-%d", i))
@@ -217,8 +213,7 @@ func TestAReceiverThatIsGonePausesItsWebhookAndNothingIsLost(t *testing.T) {
 		joan, r := l.account(), newReceiver(t)
 		hook := l.subscribe(joan, r.url, "task.TaskRaised.v1")
 		r.fails(http.StatusGone, func(eventstore.Record) bool { return true })
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		_, first := l.raise(joan, "erp-1")
 		l.looked()
 		l.settle(s)
@@ -252,8 +247,7 @@ func TestADeletedWebhookGetsNothingMoreAndNeitherDoesThatOfAClosedAccount(t *tes
 		l.raise(joan, "erp-2")
 		l.raise(other, "erp-1")
 		l.do(other, commands.CloseAccount{AccountID: other.AccountID})
-		s := l.sender()
-		l.follows(s)
+		s := l.follows()
 		l.looked()
 		l.settle(s)
 		require.Empty(t, r.all())
@@ -268,8 +262,8 @@ func TestTwoNodesAtOnceSendEachEventOnce(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		joan, r := l.account(), newReceiver(t)
 		l.subscribe(joan, r.url, "task.TaskRaised.v1")
-		l.runs(l.sender())
-		l.runs(l.sender())
+		l.works()
+		l.works()
 		var want []int64
 		for i := range 40 {
 			_, position := l.raise(joan, fmt.Sprintf("erp-%d", i))
@@ -309,8 +303,7 @@ func TestAReceiversWishToWaitIsHeeded(t *testing.T) {
 		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	s := l.sender()
-	l.follows(s)
+	s := l.follows()
 	l.looked()
 	l.settle(s)
 	_, _, due := l.stands(hook.WebhookID, position)
@@ -326,8 +319,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		w.Header().Set("Location", elsewhere.url)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	s := l.sender()
-	l.follows(s)
+	s := l.follows()
 	l.looked()
 	l.settle(s)
 	require.Empty(t, elsewhere.all())
@@ -339,17 +331,50 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestNothingIsSentToThisMachineUnlessAllowed(t *testing.T) {
 	l := newLedger(t, sqldbtest.SQLite(t))
 	joan, r := l.account(), newReceiver(t)
-	hook := l.subscribe(joan, r.url)
+	byAddress, byName := l.subscribe(joan, r.url, "task.TaskRaised.v1"), l.subscribe(joan, strings.Replace(r.url, "127.0.0.1", "localhost", 1), "task.TaskRaised.v1")
 	_, position := l.raise(joan, "erp-1")
-	s := l.sender(func(c *Config) { c.AllowInternal = false })
-	l.follows(s)
+	s := l.follows(func(c *Config) { c.AllowInternal = false })
 	l.looked()
 	l.settle(s)
 	require.Empty(t, r.all())
-	page, err := s.Deliveries(t.Context(), viewer(joan), hook.WebhookID, firstPage)
-	require.NoError(t, err)
-	require.Equal(t, position, page.Items[0].Position)
-	require.Equal(t, errInternal.Error(), page.Items[0].Problem)
+	for _, hook := range []commands.WebhookResult{byAddress, byName} {
+		page, err := s.Deliveries(t.Context(), viewer(joan), hook.WebhookID, firstPage)
+		require.NoError(t, err)
+		require.Len(t, page.Items, 1)
+		require.Equal(t, position, page.Items[0].Position)
+		require.Equal(t, errInternal.Error(), page.Items[0].Problem)
+		require.Equal(t, pending, page.Items[0].State)
+	}
+}
+
+func TestWhatIsTooMuchToWaitIsADeadLetterAtOnce(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		joan, r := l.account(), newReceiver(t)
+		hook := l.subscribe(joan, r.url)
+		l.do(joan, commands.PauseWebhook{WebhookID: hook.WebhookID})
+		s := l.follows()
+		l.looked()
+		waiting := MaxWaiting - 1 // beside the pause itself
+		many := make([]row, waiting+2*KeptDeadLetters)
+		for i := range many {
+			many[i] = row{hook.WebhookID, int64(1000 + i), "task-" + uuid.NewString(), "task.TaskRaised.v1"}
+		}
+		for i, part := range [][]row{many[:waiting/2], many[waiting/2 : waiting+KeptDeadLetters], many[waiting+KeptDeadLetters:]} {
+			tx, err := l.db.Write.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			n := notes{follower: &follower{Sender: s}, now: int64(i)}
+			require.NoError(t, n.insert(t.Context(), tx, part))
+			require.NoError(t, tx.Commit())
+		}
+		items, err := s.List(t.Context(), viewer(joan), joan.AccountID)
+		require.NoError(t, err)
+		require.Equal(t, MaxWaiting, items[0].Waiting)
+		dead, err := s.DeadLetters(t.Context(), viewer(joan), hook.WebhookID, firstPage)
+		require.NoError(t, err)
+		require.Equal(t, "10000 events waited already", dead.Items[0].Problem)
+		require.Equal(t, many[len(many)-1].position, dead.Items[0].Position)
+		require.Equal(t, KeptDeadLetters, items[0].Dead, "the oldest are dropped")
+	})
 }
 
 func sorted(positions []int64) []int64 {

@@ -226,7 +226,8 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInt
 		return err
 	}
 	service := feed.NewService(n.broker, n.handler, registry.Specs(), version(), n.log)
-	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run}, part{"webhooks", sender.Run})
+	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run},
+		part{"what webhooks are to be sent", sender.Follow}, part{"webhooks", sender.Send})
 	return nil
 }
 

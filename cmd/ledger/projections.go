@@ -15,6 +15,7 @@ import (
 	"github.com/collabledger/collabledger/internal/term"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // Limits of asking a ledger how it is.
@@ -116,7 +117,7 @@ func (s storage) openModels(ctx context.Context) (engine *projections.Engine, cl
 	closeAll = func() error { return errors.Join(store.Close(), database.close()) }
 	engine, err = projections.Open(ctx, store, database.DB, domain.NewCatalog(), time.Now)
 	if err == nil {
-		err = reactors.Migrate(ctx, database.DB)
+		err = errors.Join(reactors.Migrate(ctx, database.DB), webhooks.Migrate(ctx, database.DB))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll())
