@@ -69,6 +69,7 @@ func TestTheClockRecordsWhatLapsesFromItsEndOn(t *testing.T) {
 			require.Equal(t, []domain.Event{lapse.want}, l.round(clock))
 			require.Empty(t, l.round(clock), "a lapse is recorded once")
 		}
+		l.isClean()
 	})
 }
 
@@ -135,6 +136,7 @@ func TestTheClientIsReminded30And7And1DaysBeforeAGrantEnds(t *testing.T) {
 			require.Equal(t, []domain.Event{want[due]}, l.round(clock))
 			require.Empty(t, l.round(clock), "each comes once")
 		}
+		l.isClean()
 	})
 }
 

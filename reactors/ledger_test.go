@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/collabledger/collabledger/audit"
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
@@ -207,6 +208,15 @@ func (l *ledger) settled(e *Engine) {
 		}
 		return l.head() == head
 	}, patience, often, "nothing left to do")
+}
+
+// isClean holds the log to rules that share nothing with those that accepted it.
+func (l *ledger) isClean() {
+	l.t.Helper()
+	report, err := audit.Check(l.t.Context(), l.store, audit.Options{})
+	require.NoError(l.t, err)
+	require.EqualValues(l.t, l.head(), report.Events)
+	require.Empty(l.t, report.Violations)
 }
 
 // firm is an account with its owner.

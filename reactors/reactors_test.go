@@ -133,6 +133,7 @@ func TestLogInsAreClosedWithTheAccessBehindThem(t *testing.T) {
 			}
 		}
 		require.Equal(t, want, got)
+		l.isClean()
 	})
 }
 
@@ -215,6 +216,7 @@ func TestAClosedAccountEndsAllThatIsOpen(t *testing.T) {
 	l.follows(after, domain.AccountClosed{AccountID: soler.id},
 		domain.CollaborationEnded{Pair: worked, Engagement: 1, EndedBy: domain.ClientSide, Reason: "The account was closed.", AccessEpoch: 1},
 		domain.CollaborationDeclined{Pair: asked, Engagement: 1, ReasonCode: domain.DeclinedForGood})
+	l.isClean()
 }
 
 // Somebody who applies again at once does not keep the clients that the termination has not come to yet.
