@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,16 @@ import (
 	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/projections"
 )
+
+// How fast an engine works.
+const (
+	beatEvery  = time.Second     // between two beats of the lease, and between two looks of an engine that waits for it
+	leaseLasts = 5 * time.Second // after the last beat; and how long one beat may take
+	clockEvery = time.Second     // between two looks at what has become due, when there was little
+)
+
+// pace is how fast an engine works; tests are in more of a hurry than the world.
+type pace struct{ beat, lease, clock time.Duration }
 
 // Engine runs the clock and the reactors.
 type Engine struct {
@@ -88,7 +99,8 @@ func open(ctx context.Context, config Config, reactors []reactor, pace pace) (*E
 	}
 	e := &Engine{
 		store: config.Store, models: config.Models, executor: config.Executor, db: config.DB, log: config.Log,
-		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace, hands: make(chan struct{}, maxAtOnce), places: map[string]place{},
+		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace,
+		hands: make(chan struct{}, maxAtOnce), places: map[string]place{},
 	}
 	for _, t := range domain.Events() {
 		e.types[t.Name] = true

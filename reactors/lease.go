@@ -12,16 +12,8 @@ import (
 // the same transaction, so that an engine which was taken for dead cannot set them back. Nobody compares clocks of several machines:
 // who waits sees the beat stand still for so long on its own.
 
-// Times of the lease, and of the clock.
-const (
-	beatEvery   = time.Second     // between two beats, and between two looks of an engine that waits
-	leaseLasts  = 5 * time.Second // after the last beat
-	clockEvery  = time.Second     // between two looks at what has become due, when there was little
-	releaseWait = 2 * time.Second // for the database, when an engine ends
-)
-
-// pace is how fast an engine works; tests are in more of a hurry than the world.
-type pace struct{ beat, lease, clock time.Duration }
+// releaseWait is how long an engine that ends waits for the database, to give the lease away.
+const releaseWait = 2 * time.Second
 
 // lease is what an engine has seen of the lease's row.
 type lease struct {

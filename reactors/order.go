@@ -47,10 +47,10 @@ func only(o order) (projections.Page[order], error) {
 }
 
 // each makes an order of each item of a page.
-func each[T any](page projections.Page[T], err error, make func(T) order) (projections.Page[order], error) {
+func each[T any](page projections.Page[T], err error, orderFor func(T) order) (projections.Page[order], error) {
 	orders := projections.Page[order]{Next: page.Next}
 	for _, item := range page.Items {
-		orders.Items = append(orders.Items, make(item))
+		orders.Items = append(orders.Items, orderFor(item))
 	}
 	return orders, err
 }

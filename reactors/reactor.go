@@ -93,6 +93,7 @@ func (e *Engine) handle(ctx context.Context, r reactor, page []eventstore.Record
 			e.reached(r.name, epoch, record.Position)
 		}
 	}
+	e.is(r.name, Live, nil)
 	return nil
 }
 
@@ -121,7 +122,6 @@ func (e *Engine) answer(ctx context.Context, r reactor, record eventstore.Record
 	for retry := (backoff{}); ; retry.wait(ctx) {
 		err := e.answerOnce(ctx, r, record)
 		if err == nil {
-			e.is(r.name, Live, nil)
 			return nil
 		}
 		if ctx.Err() != nil {
