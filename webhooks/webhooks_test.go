@@ -348,33 +348,32 @@ func TestNothingIsSentToThisMachineUnlessAllowed(t *testing.T) {
 }
 
 func TestWhatIsTooMuchToWaitIsADeadLetterAtOnce(t *testing.T) {
-	eachLedger(t, func(t *testing.T, l *ledger) {
-		joan, r := l.account(), newReceiver(t)
-		hook := l.subscribe(joan, r.url)
-		l.do(joan, commands.PauseWebhook{WebhookID: hook.WebhookID})
-		s := l.follows()
-		l.looked()
-		waiting := MaxWaiting - 1 // beside the pause itself
-		many := make([]row, waiting+2*KeptDeadLetters)
-		for i := range many {
-			many[i] = row{hook.WebhookID, int64(1000 + i), "task-" + uuid.NewString(), "task.TaskRaised.v1"}
-		}
-		for i, part := range [][]row{many[:waiting/2], many[waiting/2 : waiting+KeptDeadLetters], many[waiting+KeptDeadLetters:]} {
-			tx, err := l.db.Write.BeginTx(t.Context(), nil)
-			require.NoError(t, err)
-			n := notes{follower: &follower{Sender: s}, now: int64(i)}
-			require.NoError(t, n.insert(t.Context(), tx, part))
-			require.NoError(t, tx.Commit())
-		}
-		items, err := s.List(t.Context(), viewer(joan), joan.AccountID)
+	l := newLedger(t, sqldbtest.SQLite(t))
+	joan, r := l.account(), newReceiver(t)
+	hook := l.subscribe(joan, r.url)
+	l.do(joan, commands.PauseWebhook{WebhookID: hook.WebhookID})
+	s := l.follows()
+	l.looked()
+	waiting := MaxWaiting - 1 // beside the pause itself
+	many := make([]row, waiting+2*KeptDeadLetters)
+	for i := range many {
+		many[i] = row{hook.WebhookID, int64(1000 + i), "task-" + uuid.NewString(), "task.TaskRaised.v1"}
+	}
+	for i, part := range [][]row{many[:waiting/2], many[waiting/2 : waiting+KeptDeadLetters], many[waiting+KeptDeadLetters:]} {
+		tx, err := l.db.Write.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
-		require.Equal(t, MaxWaiting, items[0].Waiting)
-		dead, err := s.DeadLetters(t.Context(), viewer(joan), hook.WebhookID, firstPage)
-		require.NoError(t, err)
-		require.Equal(t, "10000 events waited already", dead.Items[0].Problem)
-		require.Equal(t, many[len(many)-1].position, dead.Items[0].Position)
-		require.Equal(t, KeptDeadLetters, items[0].Dead, "the oldest are dropped")
-	})
+		n := notes{follower: &follower{Sender: s}, now: int64(i)}
+		require.NoError(t, n.insert(t.Context(), tx, part))
+		require.NoError(t, tx.Commit())
+	}
+	items, err := s.List(t.Context(), viewer(joan), joan.AccountID)
+	require.NoError(t, err)
+	require.Equal(t, MaxWaiting, items[0].Waiting)
+	dead, err := s.DeadLetters(t.Context(), viewer(joan), hook.WebhookID, firstPage)
+	require.NoError(t, err)
+	require.Equal(t, "10000 events waited already", dead.Items[0].Problem)
+	require.Equal(t, many[len(many)-1].position, dead.Items[0].Position)
+	require.Equal(t, KeptDeadLetters, items[0].Dead, "the oldest are dropped")
 }
 
 func sorted(positions []int64) []int64 {
