@@ -47,9 +47,10 @@ type ledger struct {
 	clock    atomic.Int64 // µs
 }
 
-// eachLedger runs a test on each database.
+// eachLedger runs a test on each database, beside other tests: most of their time they wait for a database.
 func eachLedger(t *testing.T, test func(t *testing.T, l *ledger)) {
 	t.Helper()
+	t.Parallel()
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) { test(t, newLedger(t, db)) })
 }
 
