@@ -117,7 +117,8 @@ func exampleAdvice() projections.AdviceItem {
 	return projections.AdviceItem{
 		CollaborationID: x.pair().CollaborationID(), ConsultancyID: x.consultancy, ConsultancyName: "Vidal", Status: projections.RequestApproved, Since: x.at, Access: exampleTerms(),
 		People:   []projections.AccessPerson{{UserID: x.anna, Name: "Anna Vidal", Role: domain.RoleOwner}},
-		Managers: []projections.Manager{{UserID: x.anna, Name: "Anna Vidal"}}, LastMessageAt: x.at, Unread: 1, LastLogInAt: &x.at,
+		Managers: []projections.Manager{{UserID: x.anna, Name: "Anna Vidal"}}, LastMessage: "Please keep our books.", LastMessageAt: x.at, Unread: 1,
+		LastLogIn: &projections.LastLogIn{SessionID: x.session, UserName: "Anna Vidal", OpenedAt: x.at, Purpose: "Monthly closing"},
 	}
 }
 

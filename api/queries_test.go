@@ -158,7 +158,7 @@ func TestPartiesSeeWhatIsTheirs(t *testing.T) {
 	require.Equal(t, 1, portfolio.Items[0].Pending)
 	advice := query[projections.Page[projections.AdviceItem]](w, w.espiga, "/v1/advice", url.Values{"client": {w.espiga.account.String()}})
 	require.Len(t, advice.Items, 1)
-	require.NotNil(t, advice.Items[0].LastLogInAt)
+	require.Equal(t, w.session, advice.Items[0].LastLogIn.SessionID)
 	partnership := query[domain.Partnership](w, w.vidal, "/v1/partnerships/"+w.vidal.account.String(), nil)
 	require.Equal(t, 1, partnership.Published)
 	account := query[domain.Account](w, w.espiga, "/v1/accounts/"+w.espiga.account.String(), nil)

@@ -168,9 +168,18 @@ type Advice struct {
 	Access          *AccessTerms   `json:"access,omitempty"` // the latest grant of the latest engagement
 	People          []AccessPerson `json:"people"`           // who of the consultancy may log in now
 	Managers        []Manager      `json:"managers"`         // who is in charge of the client
+	LastMessage     string         `json:"lastMessage"`      // its beginning
 	LastMessageAt   time.Time      `json:"lastMessageAt"`
 	Unread          int            `json:"unread"` // by the client
-	LastLogInAt     *time.Time     `json:"lastLogInAt,omitempty"`
+	LastLogIn       *LastLogIn     `json:"lastLogIn,omitempty"`
+}
+
+// LastLogIn is the latest log-in of a consultancy to a client's account (S9).
+type LastLogIn struct {
+	SessionID uuid.UUID `json:"sessionId"`
+	UserName  string    `json:"userName"`
+	OpenedAt  time.Time `json:"openedAt"`
+	Purpose   string    `json:"purpose"`
 }
 
 // AccessTerms is a grant in short.

@@ -69,13 +69,33 @@ func (e ClientAccountClosed) Apply(s *Session) { s.Status = SessionClosed }
 // mustHaveAccess refuses whatever the consultancy's people do in the client's account unless everything holds that access needs
 // (invariant 1).
 func (g Engagement) mustHaveAccess(now time.Time) error {
-	if err := g.mustBeWorking(now); err != nil {
-		return err
+	for _, err := range g.accessRefusals(now) {
+		if err != nil {
+			return err
+		}
 	}
-	if err := g.Partnership.MustBeInStanding(); err != nil {
-		return err
+	return nil
+}
+
+// accessRefusals is what each thing that access needs has against it at a moment, nil for what holds, in the order of refusals (invariant 1).
+func (g Engagement) accessRefusals(now time.Time) []error {
+	return []error{g.Consultancy.mustBeOpen(), g.Client.mustBeOpen(), g.mustBeActive(now), g.Partnership.MustBeInStanding(), g.mustHaveGrant(now)}
+}
+
+// Obstacles lists all that keeps a person out of the client's account at a moment, in the order in which a log-in is refused for it.
+// Without any, the person may use what the grant and the client's plan together permit (invariants 1 and 2).
+func (g Engagement) Obstacles(person Actor, now time.Time) []*Error {
+	found := []*Error{}
+	refusals := g.accessRefusals(now)
+	if err := g.works(person); !HasCode(err, "account_closed") { // that is among the refusals
+		refusals = append([]error{err}, refusals...)
 	}
-	return g.mustHaveGrant(now)
+	for _, err := range refusals {
+		if err != nil {
+			found = append(found, AsError(err))
+		}
+	}
+	return found
 }
 
 // holds tells whether the access behind a log-in is what it was: the grant and its epoch, the partnership's standing without a break

@@ -20,9 +20,18 @@ type AdviceItem struct {
 	Access          *AccessTerms   `json:"access,omitempty"` // the latest grant of the latest engagement
 	People          []AccessPerson `json:"people"`           // who of the consultancy may log in now
 	Managers        []Manager      `json:"managers"`         // who is in charge of the client
+	LastMessage     string         `json:"lastMessage"`      // its beginning
 	LastMessageAt   time.Time      `json:"lastMessageAt"`
 	Unread          int            `json:"unread"` // by the client
-	LastLogInAt     *time.Time     `json:"lastLogInAt,omitempty"`
+	LastLogIn       *LastLogIn     `json:"lastLogIn,omitempty"`
+}
+
+// LastLogIn is the latest log-in of a consultancy to a client's account (S9). The log of log-ins tells what became of it.
+type LastLogIn struct {
+	SessionID uuid.UUID `json:"sessionId"`
+	UserName  string    `json:"userName"`
+	OpenedAt  time.Time `json:"openedAt"`
+	Purpose   string    `json:"purpose"`
 }
 
 // AdviceQuery names the client whose consultancies are asked for.
@@ -70,11 +79,14 @@ func queryAdvice(ctx context.Context, v view, viewer Viewer, q AdviceQuery) (Pag
 	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, COALESCE(g.grant_id, ''), COALESCE(g.role_id, ''),
 			c.collaboration_id, c.consultancy_id, n.name, n.sort_name, `+requestStatus(now)+`,
 			CASE WHEN `+requestLapsed(now)+` AND NOT r.blocked THEN r.expires_at ELSE t.status_at END,
-			r.last_message_at, r.messages - r.read_client,
-			COALESCE((SELECT MAX(l.opened_at) FROM {sessions} l WHERE l.client_id = c.client_id AND l.consultancy_id = c.consultancy_id), 0)
+			r.last_message, r.last_message_at, r.messages - r.read_client,
+			COALESCE(l.session_id, ''), COALESCE(u.name, ''), COALESCE(l.opened_at, 0), COALESCE(l.purpose, '')
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 		JOIN {activity_pairs} t ON t.collaboration_id = c.collaboration_id JOIN {account_names} n ON n.account_id = c.consultancy_id
 		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
+		LEFT JOIN {sessions} l ON l.client_id = c.client_id AND l.position =
+			(SELECT MAX(o.position) FROM {sessions} o WHERE o.client_id = c.client_id AND o.consultancy_id = c.consultancy_id)
+		LEFT JOIN {user_names} u ON u.user_id = l.user_id
 		WHERE `+condition+` ORDER BY n.sort_name, c.consultancy_id LIMIT `+args.add(limit+1), args,
 		func(scan func(...any) error) (adviceLine, error) { return scanAdvice(scan, v.now) })
 	if err != nil {
@@ -106,19 +118,25 @@ func (q AdviceQuery) check(viewer Viewer) (limit int, err error) {
 
 func scanAdvice(scan func(...any) error, now time.Time) (adviceLine, error) {
 	var (
-		r           rights
-		line        = adviceLine{item: AdviceItem{People: []AccessPerson{}, Managers: []Manager{}}}
-		grantID     string
-		roleID      domain.Role
-		lastLogInAt time.Time
-		item        = &line.item
+		r                  rights
+		line               = adviceLine{item: AdviceItem{People: []AccessPerson{}, Managers: []Manager{}}}
+		grantID, sessionID string
+		roleID             domain.Role
+		last               LastLogIn
+		item               = &line.item
 	)
 	err := scan(append(r.fields(), &grantID, &roleID, &item.CollaborationID, &item.ConsultancyID, &item.ConsultancyName, &line.sortName, &item.Status,
-		at(&item.Since), at(&item.LastMessageAt), &item.Unread, at(&lastLogInAt))...)
+		at(&item.Since), &item.LastMessage, at(&item.LastMessageAt), &item.Unread, &sessionID, &last.UserName, at(&last.OpenedAt), &last.Purpose)...)
 	if err != nil {
 		return line, err
 	}
-	item.LastLogInAt, line.usable = optional(lastLogInAt), len(r.effective(now)) > 0
+	if sessionID != "" {
+		item.LastLogIn = &last
+		if last.SessionID, err = uuid.Parse(sessionID); err != nil {
+			return line, err
+		}
+	}
+	line.usable = len(r.effective(now)) > 0
 	item.Access, err = r.terms(grantID, roleID, now)
 	return line, err
 }

@@ -29,7 +29,7 @@ func TestAdviceTellsWhomAClientWorksWith(t *testing.T) {
 		w.do(vidal.owner, commands.SendMessage{PairFields: pair(vidal, soler), Body: "We do."})
 		require.Equal(t, []AdviceItem{{
 			CollaborationID: domain.Pair(pair(vidal, soler)).CollaborationID(), ConsultancyID: vidal.id, ConsultancyName: "Vidal", Status: RequestEnquiry,
-			Since: begun, People: []AccessPerson{}, Managers: []Manager{}, LastMessageAt: w.now, Unread: 1,
+			Since: begun, People: []AccessPerson{}, Managers: []Manager{}, LastMessage: "We do.", LastMessageAt: w.now, Unread: 1,
 		}}, w.advice(soler.viewer(), soler))
 
 		w.pass(time.Minute)
@@ -40,6 +40,7 @@ func TestAdviceTellsWhomAClientWorksWith(t *testing.T) {
 		w.pass(time.Minute)
 		w.assign(vidal, pair, jordi)
 		w.logIn(vidal.owner, pair)
+		latest := w.logIn(jordi, pair)
 		loggedIn := w.now
 		item := AdviceItem{
 			CollaborationID: domain.Pair(pair).CollaborationID(), ConsultancyID: vidal.id, ConsultancyName: "Vidal", Status: RequestApproved, Since: accepted,
@@ -48,7 +49,8 @@ func TestAdviceTellsWhomAClientWorksWith(t *testing.T) {
 				{UserID: jordi.UserID, Name: "Jordi Puig", Role: domain.RoleAccountManager},
 				{UserID: vidal.owner.UserID, Name: "Owner of Vidal", Role: domain.RoleOwner},
 			},
-			Managers: []Manager{{UserID: jordi.UserID, Name: "Jordi Puig"}}, LastMessageAt: accepted, LastLogInAt: &loggedIn,
+			Managers: []Manager{{UserID: jordi.UserID, Name: "Jordi Puig"}}, LastMessage: "Please keep our books.", LastMessageAt: accepted,
+			LastLogIn: &LastLogIn{SessionID: latest, UserName: "Jordi Puig", OpenedAt: loggedIn, Purpose: "Monthly closing"},
 		}
 		require.Equal(t, []AdviceItem{item}, w.advice(soler.viewer(), soler))
 		require.Equal(t, []AdviceItem{item}, w.advice(staff, soler))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,7 +57,8 @@ type standing struct {
 	consultancyClosed time.Time   // zero: it is open
 	clientClosed      time.Time
 	status            RequestStatus
-	works             bool
+	lapsesAt          time.Time // of a pending request
+	inCharge          bool      // of the client
 }
 
 // EffectiveAccess answers what one person may do in a client's account, section by section, and why. The parties see it.
@@ -84,7 +86,7 @@ func queryEffective(ctx context.Context, v view, viewer Viewer, q EffectiveQuery
 	now, user := args.add(v.now.UnixMicro()), args.add(q.User)
 	found, err := collect(ctx, v, `SELECT `+rightsColumns+`, COALESCE(g.grant_id, ''), COALESCE(g.role_id, ''), COALESCE(g.role_version, 0),
 			c.collaboration_id, c.consultancy_id, c.client_id, a.name, b.name, COALESCE(m.role, ''), COALESCE(u.name, ''),
-			f.closed_at, p.closed_at, `+requestStatus(now)+`, COALESCE(`+works+`, FALSE)
+			f.closed_at, p.closed_at, `+requestStatus(now)+`, r.expires_at, COALESCE(`+inCharge+`, FALSE)
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 		JOIN {account_names} a ON a.account_id = c.consultancy_id JOIN {account_names} b ON b.account_id = c.client_id
 		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
@@ -113,7 +115,7 @@ func scanStanding(scan func(...any) error, now time.Time) (standing, error) {
 	answer := &s.answer
 	err := scan(append(s.fields(), &grantID, &s.role, &answer.RoleVersion,
 		&answer.CollaborationID, &answer.ConsultancyID, &answer.ClientID, &answer.ConsultancyName, &answer.ClientName, &answer.UserRole, &answer.UserName,
-		until(&s.consultancyClosed), until(&s.clientClosed), &s.status, &s.works)...)
+		until(&s.consultancyClosed), until(&s.clientClosed), &s.status, at(&s.lapsesAt), &s.inCharge)...)
 	if err != nil {
 		return s, err
 	}
@@ -122,13 +124,48 @@ func scanStanding(scan func(...any) error, now time.Time) (standing, error) {
 	return s, err
 }
 
-// explain gives every section its level and the reasons of it.
+// engagement is the pair as far as the domain looks at it to decide what the person may do.
+func (s standing) engagement() domain.Engagement {
+	account := func(id uuid.UUID, closedAt time.Time) *domain.Account {
+		if closedAt.IsZero() {
+			return &domain.Account{ID: id, Status: domain.AccountOpen}
+		}
+		return &domain.Account{ID: id, Status: domain.AccountOver}
+	}
+	g := domain.Engagement{
+		Pair:        domain.Pair{ConsultancyID: s.answer.ConsultancyID, ClientID: s.answer.ClientID},
+		Consultancy: account(s.answer.ConsultancyID, s.consultancyClosed), Client: account(s.answer.ClientID, s.clientClosed),
+		Partnership:   &domain.Partnership{},
+		Collaboration: &domain.Collaboration{Status: domain.CollaborationStatus(s.status), ExpiresAt: s.lapsesAt}, // in the users' words, unless it is active
+	}
+	if s.answer.UserRole != "" {
+		g.Consultancy.Members = map[uuid.UUID]domain.Member{s.answer.UserID: {Role: s.answer.UserRole}}
+	}
+	if s.inCharge {
+		g.Collaboration.Managers = map[uuid.UUID]bool{s.answer.UserID: true}
+	}
+	if s.inStanding {
+		g.Partnership.Status = domain.PartnershipInStanding
+	}
+	if s.active {
+		g.Collaboration.Status = domain.CollaborationActive
+	}
+	if s.granted > 0 {
+		g.Collaboration.Grant = &s.grant
+	}
+	return g
+}
+
+// explain gives every section its level and the reasons of it. The domain says what stands in the way, as it would of a log-in.
 func (s standing) explain(now time.Time) EffectiveAccess {
 	answer := s.answer
-	answer.Obstacles = s.obstacles(now)
+	answer.Obstacles = []Reason{}
+	for _, refusal := range s.engagement().Obstacles(domain.User(answer.ConsultancyID, answer.UserID), now) {
+		answer.Obstacles = append(answer.Obstacles, s.reason(refusal))
+	}
 	effective := domain.Permissions{}
-	if s.works {
-		effective = s.effective(now)
+	if len(answer.Obstacles) == 0 {
+		effective = s.grant.Permissions.Within(s.plan.Sections())
 	}
 	for _, section := range domain.Sections() {
 		answer.Sections = append(answer.Sections, EffectiveSection{
@@ -146,29 +183,13 @@ func levelOf(p domain.Permissions, section domain.Section) domain.Level {
 	return domain.None
 }
 
-// obstacles is why the person may use nothing at all, in the order in which the domain refuses a log-in for them, and with its codes.
-func (s standing) obstacles(now time.Time) []Reason {
-	found := []Reason{}
-	because := func(holds bool, code, state, words string) {
-		if holds {
-			found = append(found, Reason{Code: code, State: state, Words: words})
-		}
+// reason tells a refusal in a sentence that names what it is about.
+func (s standing) reason(refusal *domain.Error) Reason {
+	words := refusal.Detail
+	if refusal.Code == "no_live_grant" && s.granted == 0 {
+		words = "the client has granted no access"
 	}
-	member := s.answer.UserRole != ""
-	because(!member, "not_a_member", "", "The person is not a member of the consultancy.")
-	because(member && !s.works, "not_assigned", "", "The account manager is not assigned to this client.")
-	because(!s.consultancyClosed.IsZero(), "account_closed", string(domain.AccountOver), "The consultancy's account is closed.")
-	because(!s.clientClosed.IsZero(), "account_closed", string(domain.AccountOver), "The client's account is closed.")
-	because(!s.active, "collaboration_not_active", string(s.status), fmt.Sprintf("The collaboration is %s, not active.", s.status))
-	because(!s.inStanding, "partnership_not_in_standing", "", "The consultancy is not a partner in standing.")
-	switch {
-	case s.granted == 0:
-		because(true, "no_live_grant", "none", "The client has granted no access.")
-	case !s.grant.Live(now):
-		status := string(s.grant.StatusAt(now))
-		because(true, "no_live_grant", status, fmt.Sprintf("Grant %s is %s.", s.answer.Access.GrantID, status))
-	}
-	return found
+	return Reason{Code: refusal.Code, State: refusal.State, Words: strings.ToUpper(words[:1]) + words[1:] + "."}
 }
 
 // reasons is why a section has its level.

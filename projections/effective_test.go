@@ -121,7 +121,7 @@ func TestEffectiveAccessIsForTheParties(t *testing.T) {
 	})
 }
 
-// compareEffective holds what a person is said to be permitted, and the first obstacle, to what the domain decides.
+// compareEffective holds what a person is said to be permitted, and what is said to stand in the way, to what the domain decides.
 func (c *cast) compareEffective(engine *Engine, g domain.Engagement, person domain.Actor) {
 	answer, err := engine.EffectiveAccess(c.t.Context(), staff, EffectiveQuery{Consultancy: g.Pair.ConsultancyID, Client: g.Pair.ClientID, User: person.UserID})
 	if g.Collaboration.Status == domain.CollaborationNone {
@@ -136,6 +136,15 @@ func (c *cast) compareEffective(engine *Engine, g domain.Engagement, person doma
 		require.Equal(c.t, section.Level != domain.None, section.Reasons[0].Code == "granted")
 	}
 	require.True(c.t, levels.Equal(c.permitted(g, person)), "%v", answer)
+	obstacles := []string{}
+	for _, refusal := range g.Obstacles(person, c.now) {
+		obstacles = append(obstacles, refusal.Code)
+	}
+	shown := []string{}
+	for _, reason := range answer.Obstacles {
+		shown = append(shown, reason.Code)
+	}
+	require.Equal(c.t, obstacles, shown)
 	_, err = g.OpenClientAccount(person, c.now, uuid.New(), "")
 	if len(answer.Obstacles) == 0 {
 		require.True(c.t, err == nil || domain.HasCode(err, "role_not_in_plan"), "%v", err)

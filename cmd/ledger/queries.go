@@ -313,11 +313,14 @@ func (c adviceCommand) Run(ctx context.Context, std *streams) error {
 	}
 	query := c.values()
 	set(query, "client", c.Client)
-	table := term.NewTable("CONSULTANCY", "STATUS", "SINCE", "ACCESS", "ROLE", "UNTIL", "PEOPLE", "MANAGERS", "UNREAD", "LAST LOG-IN")
+	table := term.NewTable("CONSULTANCY", "STATUS", "SINCE", "ACCESS", "ROLE", "UNTIL", "PEOPLE", "MANAGERS", "UNREAD", "LAST MESSAGE", "LAST LOG-IN")
 	return list(ctx, std, ledger, c.JSON, "/v1/advice", query, table, func(t *term.Table, item projections.AdviceItem) {
-		access := accessTerms(item.Access)
+		access, lastLogIn := accessTerms(item.Access), ""
+		if item.LastLogIn != nil {
+			lastLogIn = moment(&item.LastLogIn.OpenedAt) + " " + item.LastLogIn.UserName
+		}
 		t.Row(item.ConsultancyName, item.Status, moment(&item.Since), access.Status, access.RoleID, moment(access.Until),
-			people(item.People), managers(item.Managers), item.Unread, moment(item.LastLogInAt))
+			people(item.People), managers(item.Managers), item.Unread, item.LastMessage, lastLogIn)
 	})
 }
 
