@@ -135,16 +135,18 @@ func httpHeaders(given micro.Headers) http.Header {
 	return header
 }
 
-// respond sends the answer. A refusal is an error of the service as well, whose code is HTTP's.
+// respond sends the answer. A refusal is an error of the service as well, whose code is HTTP's. The framework's own ways to respond are
+// for handlers that answer before they return.
 func (s *Service) respond(request micro.Request, a *answer) {
-	headers := micro.WithHeaders(micro.Headers(a.header))
-	var err error
-	if a.status == http.StatusOK {
-		err = request.Respond(a.body.Bytes(), headers)
-	} else {
-		err = request.Error(strconv.Itoa(a.status), http.StatusText(a.status), a.body.Bytes(), headers)
+	if request.Reply() == "" {
+		return // nobody asks
 	}
-	if err != nil {
+	reply := &nats.Msg{Subject: request.Reply(), Header: nats.Header(a.header), Data: a.body.Bytes()}
+	if a.status != http.StatusOK {
+		reply.Header[micro.ErrorHeader] = []string{http.StatusText(a.status)}
+		reply.Header[micro.ErrorCodeHeader] = []string{strconv.Itoa(a.status)}
+	}
+	if err := s.conn.PublishMsg(reply); err != nil {
 		s.log.Warn("feed: a command over NATS was not answered", "error", err)
 	}
 }

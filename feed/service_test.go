@@ -2,10 +2,12 @@ package feed_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/commands"
@@ -20,8 +22,9 @@ func offering(t *testing.T, conn *nats.Conn, api http.HandlerFunc, version strin
 	service := feed.NewService(conn, api, commands.List(), version, quiet())
 	go func() { ended <- service.Run(ctx) }()
 	require.Eventually(t, func() bool {
-		_, err := conn.Request("$SRV.PING."+feed.ServiceName, nil, eventually)
-		return err == nil
+		var info micro.Info
+		reply, err := conn.Request("$SRV.INFO."+feed.ServiceName, nil, eventually)
+		return err == nil && json.Unmarshal(reply.Data, &info) == nil && len(info.Endpoints) == len(commands.List())
 	}, eventually, often)
 	stop = func() error {
 		cancel()

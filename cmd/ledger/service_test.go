@@ -27,9 +27,8 @@ func TestCommandsOverNATS(t *testing.T) {
 	var info micro.Info
 	require.Eventually(t, func() bool {
 		reply, err := conn.Request("$SRV.INFO."+feed.ServiceName, nil, wait)
-		return err == nil && json.Unmarshal(reply.Data, &info) == nil
-	}, readyWait, pollEvery)
-	require.Len(t, info.Endpoints, len(commands.List()), "an endpoint for each command of the list")
+		return err == nil && json.Unmarshal(reply.Data, &info) == nil && len(info.Endpoints) == len(commands.List())
+	}, readyWait, pollEvery, "an endpoint for each command of the list")
 
 	register := commands.List()[0]
 	body, err := json.Marshal(register.Example)
