@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+
+	"github.com/collabledger/collabledger/internal/wait"
 )
 
 // bringUp brings the models up to the live ones that are not with them: models that are new, models whose tables were filled by an
 // older version, and models that had stopped, which go on from where they stopped.
 func (e *Engine) bringUp(ctx context.Context) {
 	resumed := false
-	for retry := (backoff{}); ctx.Err() == nil; retry.wait(ctx) {
+	for retry := (wait.Backoff{}); ctx.Err() == nil; retry.Wait(ctx) {
 		err := e.dropRetired(ctx)
 		if err == nil && !resumed {
 			err = e.resume(ctx)

@@ -92,7 +92,7 @@ func readCheckpoints(ctx context.Context, q querier) ([]checkpoint, error) {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	var all []checkpoint
-	err = scan(result, func(s *sql.Rows) error {
+	err = sqldb.EachRow(result, func(s *sql.Rows) error {
 		var c checkpoint
 		err := s.Scan(&c.name, &c.generation, &c.version, &c.epoch, &c.position, &c.state, &c.error, &c.tables)
 		all = append(all, c)

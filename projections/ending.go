@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // Limits of how far ahead the list of ending grants looks, in days of 24 hours.
@@ -149,7 +150,7 @@ func remindersOf(ctx context.Context, v view, grants []uuid.UUID) (map[uuid.UUID
 	if err != nil {
 		return nil, err
 	}
-	return found, scan(result, func(s *sql.Rows) error {
+	return found, sqldb.EachRow(result, func(s *sql.Rows) error {
 		var grant uuid.UUID
 		var reminder Reminder
 		err := s.Scan(&grant, &reminder.DaysBefore, at(&reminder.At))

@@ -27,8 +27,6 @@ import (
 const (
 	waitPoll         = 50 * time.Millisecond // between two looks at the checkpoints, which another node may be moving
 	recheckInterval  = time.Second           // after which a follower that waits looks whether another model has joined
-	firstRetryWait   = 50 * time.Millisecond // before something that failed is tried again; doubled each time
-	maxRetryWait     = 5 * time.Second       // before any retry
 	maxAttempts      = 5                     // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
 	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
 	maxRest          = 50 * time.Millisecond // between two pages at the log's end

@@ -15,6 +15,7 @@ import (
 
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
+	"github.com/collabledger/collabledger/internal/wait"
 )
 
 // maxFoldEvents is how many events a fold is given at once.
@@ -45,8 +46,8 @@ func (e *foldError) Error() string {
 func (e *foldError) Unwrap() error { return e.err }
 
 // forGood tells whether to give up after this failure and those before it.
-func (e *foldError) forGood(before backoff) bool {
-	return e.final || before.failures+1 >= maxAttempts
+func (e *foldError) forGood(before wait.Backoff) bool {
+	return e.final || before.Failures+1 >= maxAttempts
 }
 
 // Run keeps the models up to date until ctx ends. Any number of nodes may run it on one database: the checkpoints'
@@ -67,7 +68,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // follow advances the live models, all in step.
 func (e *Engine) follow(ctx context.Context) error {
 	var before []follower
-	for retry := (backoff{}); ctx.Err() == nil; {
+	for retry := (wait.Backoff{}); ctx.Err() == nil; {
 		group, err := e.liveGroup(ctx)
 		recall(group, before)
 		before = group
@@ -86,7 +87,7 @@ func (e *Engine) follow(ctx context.Context) error {
 			break
 		}
 		if err == nil || errors.Is(err, errMoved) {
-			retry.reset()
+			retry.Reset()
 			continue
 		}
 		if _, ahead := errors.AsType[*eventstore.AheadError](err); ahead && len(group) == 0 {
@@ -94,16 +95,16 @@ func (e *Engine) follow(ctx context.Context) error {
 		}
 		slog.WarnContext(ctx, "the read models are held up", "error", err)
 		if stuck := stopping(err, group, retry); len(stuck) == 0 || e.stop(ctx, stuck, err) != nil {
-			retry.wait(ctx)
+			retry.Wait(ctx)
 			continue
 		}
-		retry.reset()
+		retry.Reset()
 	}
 	return nil
 }
 
 // stopping lists those of a group that an error stops: one whose fold failed for good, or all when they do not belong to the log.
-func stopping(err error, group []follower, retry backoff) []follower {
+func stopping(err error, group []follower, retry wait.Backoff) []follower {
 	if failed, ok := errors.AsType[*foldError](err); ok && failed.forGood(retry) {
 		return []follower{failed.follower}
 	}
@@ -349,23 +350,4 @@ func (e *Engine) stop(ctx context.Context, stuck []follower, reason error) error
 	})
 	e.announce()
 	return err
-}
-
-// backoff spaces out attempts at something that keeps failing.
-type backoff struct{ failures int }
-
-func (b *backoff) reset() { b.failures = 0 }
-
-// wait counts a failure and waits before the next attempt, or until ctx ends.
-func (b *backoff) wait(ctx context.Context) {
-	pause(ctx, min(firstRetryWait<<min(b.failures, 16), maxRetryWait))
-	b.failures++
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/collabledger/collabledger/audit"
+	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 )
 
@@ -130,7 +131,7 @@ func allRows(t *testing.T, engine *Engine) map[string][]string {
 					return err
 				}
 				all[table.name] = nil
-				err = scan(result, func(s *sql.Rows) error {
+				err = sqldb.EachRow(result, func(s *sql.Rows) error {
 					values := make([]any, len(names))
 					for i := range values {
 						values[i] = new(any)

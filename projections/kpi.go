@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // kpiModel counts the tasks of each client and section (S10), and keeps which of the counts each person has chosen to see (S7).
@@ -271,7 +272,7 @@ func addCounts(ctx context.Context, v view, items []KPIItem) error {
 	if err != nil {
 		return err
 	}
-	err = scan(result, func(s *sql.Rows) error {
+	err = sqldb.EachRow(result, func(s *sql.Rows) error {
 		var key countKey
 		var found KPISection
 		err := s.Scan(&key.client, &key.section, &found.Pending, &found.Completed, &found.Overdue)

@@ -200,7 +200,7 @@ func (t tx) query(ctx context.Context, statement string, args []any, read func(*
 	if err != nil {
 		return err
 	}
-	return scan(result, read)
+	return sqldb.EachRow(result, read)
 }
 
 var tableReference = regexp.MustCompile(`\{([a-z_]+)\}`)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // Manager is a person in charge of a client (S8).
@@ -44,7 +45,7 @@ func membersOf[P any](ctx context.Context, v view, pairs []uuid.UUID, condition 
 	if err != nil {
 		return nil, err
 	}
-	return found, scan(result, func(s *sql.Rows) error {
+	return found, sqldb.EachRow(result, func(s *sql.Rows) error {
 		var pair, user uuid.UUID
 		var name string
 		var role domain.Role

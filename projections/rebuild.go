@@ -13,6 +13,7 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/wait"
 )
 
 // Rebuild fills a new generation of the named model (empty: of all) from the log beside the live one, and swaps it in with one
@@ -46,13 +47,13 @@ func (e *Engine) rebuild(ctx context.Context, chosen []model, progress func(done
 		return err
 	}
 	var failures []error
-	for retry := (backoff{}); ; {
+	for retry := (wait.Backoff{}); ; {
 		done, err := e.rebuildStep(ctx, goal, progress)
 		if done {
 			return errors.Join(append(failures, e.dropRetired(ctx))...)
 		}
 		if err == nil || errors.Is(err, errMoved) {
-			retry.reset()
+			retry.Reset()
 			continue
 		}
 		failed, isFold := errors.AsType[*foldError](err)
@@ -65,11 +66,11 @@ func (e *Engine) rebuild(ctx context.Context, chosen []model, progress func(done
 			}
 			goal = slices.DeleteFunc(goal, func(f follower) bool { return f.id() == failed.follower.id() })
 			failures = append(failures, err)
-			retry.reset()
-		case retry.failures+1 >= maxAttempts:
+			retry.Reset()
+		case retry.Failures+1 >= maxAttempts:
 			return err
 		default:
-			retry.wait(ctx)
+			retry.Wait(ctx)
 		}
 	}
 }
@@ -175,12 +176,12 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 		until = target
 	}
 	if until <= group[0].position {
-		pause(ctx, waitPoll) // until the live ones have come as far
+		wait.For(ctx, waitPoll) // until the live ones have come as far
 		return false, nil
 	}
 	err = e.fill(ctx, group, until, func(position int64) { progress(position, max(target, position)) })
 	if errors.Is(err, errMoved) {
-		pause(ctx, recheckInterval) // another process fills the same generations: leave it to that
+		wait.For(ctx, recheckInterval) // another process fills the same generations: leave it to that
 	}
 	return false, err
 }

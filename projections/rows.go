@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,14 +187,4 @@ func (m mapping[K, R]) keyIn(tx tx, keys []K) (condition string, args []any, err
 	}
 	list := strings.Join(m.table.columnNames()[:m.table.key], ", ")
 	return "(" + list + ") IN (SELECT " + list + " FROM " + source + ")", args, nil
-}
-
-// scan hands each row of a result to f and closes the result.
-func scan(result *sql.Rows, f func(*sql.Rows) error) error {
-	for result.Next() {
-		if err := f(result); err != nil {
-			return errors.Join(err, result.Close())
-		}
-	}
-	return errors.Join(result.Err(), result.Close())
 }

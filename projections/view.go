@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // view is one consistent look at the read models: all statements of a query see the same moment of the log. In its statements
@@ -41,7 +42,7 @@ func collect[T any](ctx context.Context, v view, statement string, args []any, r
 		return nil, err
 	}
 	items := []T{}
-	err = scan(result, func(s *sql.Rows) error {
+	err = sqldb.EachRow(result, func(s *sql.Rows) error {
 		item, err := read(s.Scan)
 		items = append(items, item)
 		return err

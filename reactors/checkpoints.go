@@ -2,8 +2,8 @@ package reactors
 
 import (
 	"context"
+	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 
@@ -31,15 +31,14 @@ func (e *Engine) saved(ctx context.Context) (map[string]place, error) {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	places := map[string]place{}
-	for result.Next() {
+	err = sqldb.EachRow(result, func(rows *sql.Rows) error {
 		var name string
 		p := place{saved: true}
-		if err := result.Scan(&name, &p.Epoch, &p.Position, &p.state, &p.error); err != nil {
-			return nil, errors.Join(fmt.Errorf("read the checkpoints: %w", err), result.Close())
-		}
+		err := rows.Scan(&name, &p.Epoch, &p.Position, &p.state, &p.error)
 		places[name] = p
-	}
-	if err := errors.Join(result.Err(), result.Close()); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	return places, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/commands"
+	"github.com/collabledger/collabledger/internal/wait"
 	"github.com/collabledger/collabledger/projections"
 )
 
@@ -18,7 +19,7 @@ const ClockName = "clock"
 func (e *Engine) keepTime(ctx context.Context) {
 	var problem error // of this time through what is due
 	cursor := ""
-	for retry := (backoff{}); ctx.Err() == nil; {
+	for retry := (wait.Backoff{}); ctx.Err() == nil; {
 		next, err := e.recordDue(ctx, cursor)
 		if ctx.Err() != nil {
 			return
@@ -27,17 +28,17 @@ func (e *Engine) keepTime(ctx context.Context) {
 		if err != nil {
 			problem = err
 			e.is(ClockName, Retrying, err)
-			retry.wait(ctx)
+			retry.Wait(ctx)
 		}
 		if cursor != "" {
 			continue
 		}
 		if problem == nil {
-			retry.reset()
+			retry.Reset()
 			e.is(ClockName, Live, nil)
 		}
 		problem = nil
-		pause(ctx, e.pace.clock)
+		wait.For(ctx, e.pace.clock)
 	}
 }
 

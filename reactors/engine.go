@@ -21,6 +21,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
+	"github.com/collabledger/collabledger/internal/wait"
 	"github.com/collabledger/collabledger/projections"
 )
 
@@ -117,7 +118,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "the reactors of this node are held up", "error", err)
-			pause(ctx, e.pace.beat)
+			wait.For(ctx, e.pace.beat)
 		}
 	}
 	return nil

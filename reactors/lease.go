@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/collabledger/collabledger/internal/wait"
 )
 
 // Which engine is active: the one that holds the lease. It moves the lease's beat on by compare-and-set, and saves the checkpoints in
@@ -43,7 +45,7 @@ func (e *Engine) acquire(ctx context.Context) (lease, error) {
 				return now, err
 			}
 		}
-		if pause(ctx, e.pace.beat); ctx.Err() != nil {
+		if wait.For(ctx, e.pace.beat); ctx.Err() != nil {
 			return lease{}, ctx.Err()
 		}
 	}
@@ -52,7 +54,7 @@ func (e *Engine) acquire(ctx context.Context) (lease, error) {
 // keep holds the lease until ctx ends, another engine takes over, or the database has not answered for as long as a lease lasts.
 func (e *Engine) keep(ctx context.Context, held *lease) error {
 	for last := time.Now(); ; {
-		if pause(ctx, e.pace.beat); ctx.Err() != nil {
+		if wait.For(ctx, e.pace.beat); ctx.Err() != nil {
 			return nil
 		}
 		err := e.beat(ctx, held, held.holder)
@@ -111,12 +113,4 @@ func (e *Engine) save(ctx context.Context, tx *sql.Tx) (map[string]place, error)
 		}
 	}
 	return moved, nil
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

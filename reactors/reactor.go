@@ -11,15 +11,14 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/wait"
 	"github.com/collabledger/collabledger/projections"
 )
 
 // Limits of how a reactor tries again what failed.
 const (
-	firstRetryWait = 50 * time.Millisecond // doubled each time
-	maxRetryWait   = 5 * time.Second
-	maxFailures    = 5                // at one event, of those that should not be; then the reactor stops
-	modelsWait     = 10 * time.Second // for the read models to have folded the event that is answered
+	maxFailures = 5                // at one event, of those that should not be; then the reactor stops
+	modelsWait  = 10 * time.Second // for the read models to have folded the event that is answered
 )
 
 // reactor answers facts with commands. It sees every fact of its types once, and again after a crash, those of a page in any order.
@@ -51,9 +50,9 @@ func (e *stopError) Unwrap() error { return e.err }
 
 // follow leads a reactor through the log until ctx ends or it stops.
 func (e *Engine) follow(ctx context.Context, r reactor) {
-	for retry := (backoff{}); ctx.Err() == nil; retry.wait(ctx) {
+	for retry := (wait.Backoff{}); ctx.Err() == nil; retry.Wait(ctx) {
 		err := e.store.Follow(ctx, e.placeOf(r.name).Checkpoint, func(ctx context.Context, page []eventstore.Record) error {
-			retry.reset()
+			retry.Reset()
 			return e.handle(ctx, r, page)
 		})
 		if ctx.Err() != nil {
@@ -119,7 +118,7 @@ func (e *Engine) answerAll(ctx context.Context, r reactor, facts []eventstore.Re
 // some attempts.
 func (e *Engine) answer(ctx context.Context, r reactor, record eventstore.Record) error {
 	failures := 0
-	for retry := (backoff{}); ; retry.wait(ctx) {
+	for retry := (wait.Backoff{}); ; retry.Wait(ctx) {
 		err := e.answerOnce(ctx, r, record)
 		if err == nil {
 			return nil
@@ -174,15 +173,4 @@ func (e *Engine) await(ctx context.Context, position int64) error {
 	ctx, cancel := context.WithTimeout(ctx, modelsWait)
 	defer cancel()
 	return e.models.Wait(ctx, position)
-}
-
-// backoff spaces out attempts at something that keeps failing.
-type backoff struct{ failures int }
-
-func (b *backoff) reset() { b.failures = 0 }
-
-// wait counts a failure and waits before the next attempt, or until ctx ends.
-func (b *backoff) wait(ctx context.Context) {
-	pause(ctx, min(firstRetryWait<<min(b.failures, 16), maxRetryWait))
-	b.failures++
 }

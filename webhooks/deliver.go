@@ -16,6 +16,7 @@ import (
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // Limits of what is under way.
@@ -103,7 +104,7 @@ func (s *Sender) claim(ctx context.Context) ([]attempt, error) {
 		return nil, fmt.Errorf("look for what is due: %w", err)
 	}
 	var candidates []attempt
-	err = scan(result, func(rows *sql.Rows) error {
+	err = sqldb.EachRow(result, func(rows *sql.Rows) error {
 		var a attempt
 		var until int64
 		err := rows.Scan(&a.webhook, &a.position, &a.stream, &a.number, &a.url, &a.secretVersion, &until)
@@ -185,7 +186,7 @@ func (s *Sender) take(ctx context.Context, chosen []attempt, now time.Time) (map
 		return nil, fmt.Errorf("take what is due: %w", err)
 	}
 	mine := map[delivery]bool{}
-	err = scan(result, func(rows *sql.Rows) error {
+	err = sqldb.EachRow(result, func(rows *sql.Rows) error {
 		var d delivery
 		err := rows.Scan(&d.webhook, &d.position)
 		mine[d] = true
@@ -273,14 +274,4 @@ func trim(ctx context.Context, tx *sql.Tx, webhook uuid.UUID, state string) erro
 		return fmt.Errorf("trim the deliveries: %w", err)
 	}
 	return nil
-}
-
-// scan reads all rows of a result.
-func scan(result *sql.Rows, read func(*sql.Rows) error) error {
-	for result.Next() {
-		if err := read(result); err != nil {
-			return errors.Join(err, result.Close())
-		}
-	}
-	return errors.Join(result.Err(), result.Close())
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/wait"
 )
 
 // Limits of what waits to be sent.
@@ -44,7 +45,7 @@ func (s *Sender) Follow(ctx context.Context) error {
 		if ctx.Err() == nil && !errors.Is(err, errOvertaken) {
 			return err
 		}
-		pause(ctx, overtakenPause)
+		wait.For(ctx, overtakenPause)
 	}
 	return nil
 }
@@ -76,10 +77,6 @@ func (s *Sender) load(ctx context.Context) (*follower, error) {
 
 // note notes a page: what it says of webhooks, and which of its events go where.
 func (f *follower) note(ctx context.Context, page []eventstore.Record) error {
-	head, err := f.Store.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("note what is to be sent: %w", err)
-	}
 	n := &notes{follower: f, now: f.now().UnixMicro()}
 	for _, record := range page {
 		if err := n.take(record); err != nil {
@@ -88,7 +85,7 @@ func (f *follower) note(ctx context.Context, page []eventstore.Record) error {
 	}
 	last := page[len(page)-1].Position
 	if len(n.steps) > 0 || last-f.saved.Position >= maxUnsaved {
-		if err := f.save(ctx, n, eventstore.Checkpoint{Epoch: head.Epoch, Position: last}); err != nil {
+		if err := f.save(ctx, n, last); err != nil {
 			return err
 		}
 		f.hint()
@@ -98,7 +95,12 @@ func (f *follower) note(ctx context.Context, page []eventstore.Record) error {
 }
 
 // save writes notes with the checkpoint, or nothing where another node was faster.
-func (f *follower) save(ctx context.Context, n *notes, reached eventstore.Checkpoint) error {
+func (f *follower) save(ctx context.Context, n *notes, position int64) error {
+	head, err := f.Store.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("note what is to be sent: %w", err)
+	}
+	reached := eventstore.Checkpoint{Epoch: head.Epoch, Position: position}
 	tx, err := f.DB.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("note what is to be sent: %w", err)

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/internal/sqldb"
+	"github.com/collabledger/collabledger/internal/wait"
 	"github.com/collabledger/collabledger/projections"
 )
 
@@ -49,7 +51,7 @@ func (s *Sender) readWebhooks(ctx context.Context, condition string, args []any)
 		return nil, fmt.Errorf("read the webhooks: %w", err)
 	}
 	items := []Item{}
-	err = scan(result, func(rows *sql.Rows) error {
+	err = sqldb.EachRow(result, func(rows *sql.Rows) error {
 		var item Item
 		var types string
 		var until int64
@@ -72,7 +74,7 @@ func (s *Sender) readWebhooks(ctx context.Context, condition string, args []any)
 // Wait returns once this node knows that the log is looked through up to a position, so that lists show what was said by then.
 func (s *Sender) Wait(ctx context.Context, position int64) error {
 	for s.reached.Load() < position {
-		if pause(ctx, waitEvery); ctx.Err() != nil {
+		if wait.For(ctx, waitEvery); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
@@ -147,7 +149,7 @@ func (s *Sender) readDeliveries(ctx context.Context, webhook uuid.UUID, before i
 		return nil, fmt.Errorf("read the deliveries: %w", err)
 	}
 	items := []Delivery{}
-	err = scan(result, func(rows *sql.Rows) error {
+	err = sqldb.EachRow(result, func(rows *sql.Rows) error {
 		var d Delivery
 		var due, changed int64
 		if err := rows.Scan(&d.Position, &d.Stream, &d.Type, &d.State, &d.Attempts, &due, &d.Status, &d.Problem, &changed); err != nil {

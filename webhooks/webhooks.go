@@ -87,11 +87,3 @@ func (s *Sender) hint() {
 	default: // it is told already
 	}
 }
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
