@@ -8,6 +8,7 @@ import (
 	"time"
 )
 
+// Limits of one batch.
 const (
 	enoughEvents  = 256              // in a batch that does not linger for more
 	commitTimeout = 10 * time.Second // for one transaction; then its outcome is unknown
