@@ -66,5 +66,5 @@ type Batch struct {
 	Head     Head            // the log's end when the batch is written
 	Records  []Record        // in the log's order; none when every command of the batch was done without an event
 	Streams  []int64         // Tip.First of each record's stream; that of a stream that begins here is the record's own position
-	Commands []CommandRecord // at least one
+	Commands []CommandRecord // at least one, in the order of their events; each record is an event of one of them
 }

@@ -64,7 +64,7 @@ func (b *Backend) Tips(ctx context.Context, streams []eventstore.StreamID) ([]ev
 	rows, err := b.pool.Query(ctx, `
 		SELECT coalesce(first, 0), coalesce((SELECT max(version) FROM events WHERE stream = first), 0)
 		FROM (
-			SELECT n, (SELECT first_position FROM streams WHERE streams.id = asked.id AND streams.kind = asked.kind) AS first
+			SELECT n, (SELECT position FROM events WHERE stream_id = asked.id AND stream_kind = asked.kind) AS first
 			FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (kind, id, n)
 			OFFSET 0
 		) AS found
@@ -82,7 +82,7 @@ func (b *Backend) Tips(ctx context.Context, streams []eventstore.StreamID) ([]ev
 // Commands finds accepted commands by their ids.
 func (b *Backend) Commands(ctx context.Context, ids []uuid.UUID) ([]eventstore.CommandRecord, error) {
 	rows, err := b.pool.Query(ctx,
-		"SELECT command_id, body_hash, first_position, last_position FROM commands WHERE command_id = ANY ($1)", ids)
+		"SELECT command_id, body_hash, coalesce(position, last_position + 1), last_position FROM events WHERE command_id = ANY ($1)", ids)
 	if err != nil {
 		return nil, fmt.Errorf("read commands: %w", err)
 	}
@@ -103,7 +103,7 @@ func (b *Backend) Commands(ctx context.Context, ids []uuid.UUID) ([]eventstore.C
 func (b *Backend) ReadStream(ctx context.Context, stream eventstore.StreamID, after int64, limit int) ([]eventstore.Record, error) {
 	records, err := b.read(ctx, `
 		SELECT record FROM events
-		WHERE stream = (SELECT first_position FROM streams WHERE id = $1 AND kind = $2) AND version > $3
+		WHERE stream = (SELECT position FROM events WHERE stream_id = $1 AND stream_kind = $2) AND version > $3
 		ORDER BY version LIMIT $4`, stream.ID, stream.Kind, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read %s after version %d: %w", stream, after, err)

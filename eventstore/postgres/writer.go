@@ -28,6 +28,9 @@ const (
 	deadlockDetected     = "40P01"
 )
 
+// commandIndex is the unique index of command ids.
+const commandIndex = "events_command"
+
 // setUp prepares a connection for writing. Its plans are made once and for all, and while the tables are still small, so they
 // must be told to use the indexes. move_head divides by the number of head rows it has moved, so that a batch that is fenced off
 // ends there. A node that hangs under the lock loses it, and so does one whose machine or network is gone in the midst of a batch,
@@ -58,7 +61,7 @@ type writer struct {
 	buffer []byte
 }
 
-// Commit writes a batch if the head is still at from: move_head, then COPY into the three tables, all in one transaction.
+// Commit writes a batch if the head is still at from: move_head, then COPY, all in one transaction.
 func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
 	w := &b.writer
 	if err := w.connect(ctx); err != nil {
@@ -209,7 +212,7 @@ func refusalOf(err *pgconn.PgError) error {
 	case divisionByZero, serializationFailure, deadlockDetected:
 		return fmt.Errorf("%w: %w", eventstore.ErrFenced, err)
 	case uniqueViolation:
-		if err.ConstraintName == "commands_pkey" {
+		if err.ConstraintName == commandIndex {
 			return fmt.Errorf("%w: %w", eventstore.ErrDuplicate, err)
 		}
 		return fmt.Errorf("%w: %w", eventstore.ErrDuplicateStream, err)

@@ -138,7 +138,8 @@ func refusedBatch(t *testing.T, l *ledger) {
 		{"ahead of the head", func(from *eventstore.Head, _ *eventstore.Batch) { from.Position++ }, eventstore.ErrFenced},
 		{"of another epoch", func(from *eventstore.Head, _ *eventstore.Batch) { from.Epoch = uuid.New() }, eventstore.ErrFenced},
 		{"with a command that is there", func(_ *eventstore.Head, batch *eventstore.Batch) {
-			batch.Commands = append(batch.Commands, written.Commands[0])
+			again := eventstore.CommandRecord{ID: written.Commands[0].ID, First: batch.Head.Position + 1, Last: batch.Head.Position}
+			batch.Commands = append(batch.Commands, again)
 		}, eventstore.ErrDuplicate},
 		{"with a stream that is there", func(_ *eventstore.Head, batch *eventstore.Batch) {
 			batch.Records[1].Stream = known
