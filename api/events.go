@@ -12,6 +12,7 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/projections"
 )
 
@@ -82,9 +83,13 @@ type scanned struct {
 
 // scan reads on from a position until it has found enough that is wanted and the viewer may see, has looked at enough, or is at the end.
 func (e *edge) scan(ctx context.Context, v projections.Viewer, w wanted, after int64, limit int) (scanned, error) {
+	source, err := openSource(ctx, e.Store, w.stream, after)
+	if err != nil {
+		return scanned{}, unreadable(err)
+	}
 	found, size := scanned{position: after}, 0
 	for looked := 0; looked < MaxPageScan; {
-		records, err := e.Store.ReadAll(ctx, found.position, scanReadItems)
+		records, err := source.next(ctx, scanReadItems)
 		if err != nil {
 			return scanned{}, unreadable(err)
 		}
@@ -104,12 +109,65 @@ func (e *edge) scan(ctx context.Context, v projections.Viewer, w wanted, after i
 			}
 		}
 		if len(records) < scanReadItems {
-			found.end = true
+			found.end, found.position = true, max(found.position, source.head)
 			return found, nil
 		}
 		looked += len(records)
 	}
 	return found, nil
+}
+
+// source is what events are read from: the log, or one stream, which is short however long the log is.
+type source struct {
+	store   *eventstore.Store
+	stream  eventstore.StreamID // zero: the log
+	version int64               // of the stream, up to which it was read
+	after   int64               // position, likewise of the log
+	head    int64               // position up to which the stream has been looked through when nothing comes any more; of the log 0
+}
+
+// openSource begins after a position. In a stream versions rise with positions, so the version there is looked for by halves.
+func openSource(ctx context.Context, store *eventstore.Store, stream eventstore.StreamID, after int64) (*source, error) {
+	s := &source{store: store, stream: stream, after: after}
+	if stream == (eventstore.StreamID{}) {
+		return s, nil
+	}
+	head, err := store.Head(ctx) // before the stream is read, so that nothing up to there can be missed
+	s.head = head.Position
+	if err != nil || after == 0 {
+		return s, err
+	}
+	versions, err := store.Versions(ctx, []eventstore.StreamID{stream})
+	if err != nil {
+		return nil, err
+	}
+	for above := versions[0]; s.version < above; {
+		middle := (s.version + above) / 2
+		record, err := store.ReadStream(ctx, stream, middle, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(record) == 1 && record[0].Position <= after {
+			s.version = middle + 1
+		} else {
+			above = middle
+		}
+	}
+	return s, nil
+}
+
+// next reads on.
+func (s *source) next(ctx context.Context, limit int) (records []eventstore.Record, err error) {
+	if s.stream == (eventstore.StreamID{}) {
+		records, err = s.store.ReadAll(ctx, s.after, limit)
+	} else {
+		records, err = s.store.ReadStream(ctx, s.stream, s.version, limit)
+	}
+	if len(records) > 0 {
+		last := records[len(records)-1]
+		s.after, s.version = last.Position, last.Version
+	}
+	return records, err
 }
 
 // Receipt is what the log remembers of an accepted command.

@@ -109,6 +109,33 @@ func TestEventsAreFiltered(t *testing.T) {
 	}
 }
 
+// A stream is read page by page without the rest of the log, from any position on.
+func TestEventsOfAStreamFromAnyPosition(t *testing.T) {
+	w := startWorld(t)
+	records, err := w.config.Store.ReadAll(t.Context(), 0, eventstore.MaxPageEvents)
+	require.NoError(t, err)
+	stream := domain.CollaborationStream + "-" + domain.Pair(w.pair()).CollaborationID().String()
+	for after := range w.last + 1 {
+		var want, got []string
+		for _, record := range records[after:] {
+			if record.Stream.String() == stream {
+				want = append(want, string(record.Bytes))
+			}
+		}
+		for next := strconv.FormatInt(after, 10); next != ""; {
+			a := w.get("/v1/events?limit=2&stream="+stream+"&after="+next, "")
+			page := into[eventPage](t, a)
+			for _, item := range page.Items {
+				got = append(got, string(item))
+			}
+			if next = page.Next; next == "" {
+				require.Equal(t, strconv.FormatInt(w.last, 10), a.header.Get("Ledger-Position"), "it goes on at the log's end")
+			}
+		}
+		require.Equal(t, want, got, "after %d", after)
+	}
+}
+
 func TestEventPageAtTheEndTellsWhereToGoOn(t *testing.T) {
 	w := startWorld(t)
 	a := w.get("/v1/events?limit=1000", w.stranger.String())
