@@ -80,7 +80,22 @@ func Open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *d
 	return open(ctx, store, db, catalog, clock, models())
 }
 
+// OpenFilled is Open for a log of some length that has no read models yet: they are filled as in a rebuild, which is faster than to
+// follow, and serve once they hold all of the log. progress, unless it is nil, is told how many events are folded.
+func OpenFilled(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, progress func(done, total int64)) (*Engine, error) {
+	e, err := openAs(ctx, store, db, catalog, clock, models(), rebuilding)
+	if err != nil {
+		return nil, err
+	}
+	return e, e.Rebuild(ctx, "", progress)
+}
+
 func open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, models []model) (*Engine, error) {
+	return openAs(ctx, store, db, catalog, clock, models, live)
+}
+
+// openAs opens an engine whose models, where they are new and the first, begin in a state.
+func openAs(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *domain.Catalog, clock func() time.Time, models []model, first state) (*Engine, error) {
 	e := &Engine{store: store, db: db, catalog: catalog, clock: clock, models: models, limits: limitsOf(db.Dialect), moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	slices.SortFunc(e.models, func(a, b model) int { return strings.Compare(a.name, b.name) })
 	if err := migrate(ctx, db); err != nil {
@@ -91,20 +106,20 @@ func open(ctx context.Context, store *eventstore.Store, db *sqldb.DB, catalog *d
 		return nil, fmt.Errorf("open the read models: %w", err)
 	}
 	for _, m := range e.models {
-		if err := e.inTx(ctx, func(tx *sql.Tx) error { return e.install(ctx, tx, m, head.Epoch) }); err != nil {
+		if err := e.inTx(ctx, func(tx *sql.Tx) error { return e.install(ctx, tx, m, head.Epoch, first) }); err != nil {
 			return nil, fmt.Errorf("open the read model %s: %w", m.name, err)
 		}
 	}
 	return e, nil
 }
 
-// install makes a model's first generation, unless the database has the model.
-func (e *Engine) install(ctx context.Context, tx *sql.Tx, m model, epoch uuid.UUID) error {
+// install makes a model's first generation in a state, unless the database has the model.
+func (e *Engine) install(ctx context.Context, tx *sql.Tx, m model, epoch uuid.UUID, begins state) error {
 	all, err := readCheckpoints(ctx, tx)
 	if err != nil {
 		return err
 	}
-	first := checkpoint{name: m.name, generation: 1, version: m.version, epoch: epoch, state: live}
+	first := checkpoint{name: m.name, generation: 1, version: m.version, epoch: epoch, state: begins}
 	for _, c := range all {
 		if c.name == m.name && c.version > m.version {
 			return fmt.Errorf("its tables are of version %d, newer than this binary's %d; install a newer ledger", c.version, m.version)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -21,6 +22,7 @@ type benchCommand struct {
 	Read    benchReadCommand    `cmd:"" help:"Measure reading the log."`
 	Project benchProjectCommand `cmd:"" help:"Measure the rebuild of all read models."`
 	Command benchCommandCommand `cmd:"" help:"Measure whole commands over HTTP."`
+	Query   benchQueryCommand   `cmd:"" help:"Measure queries over HTTP, on logs of several lengths beside each other."`
 	Feed    benchFeedCommand    `cmd:"" help:"Measure how soon events reach the feed, and how fast a log is published."`
 }
 
@@ -123,12 +125,70 @@ func (c benchCommandCommand) Run(ctx context.Context, std *streams) error {
 			config.Ledger = bench.Ledger{URL: c.URL, Key: c.Key, Where: c.URL}
 			return bench.Command(ctx, config)
 		}
-		err = c.serve(ctx, std, func(n *node) error {
+		err = c.serve(ctx, std, nil, func(n *node) error {
 			config.Ledger = n.measured()
 			report, err = bench.Command(ctx, config)
 			return err
 		})
 		return report, err
+	})
+}
+
+// benchQueryCommand measures queries.
+type benchQueryCommand struct {
+	benchOutput
+	benchPlace
+	benchTiming
+	Clients []int  `default:"4" help:"Numbers of clients that ask at the same time, ${default} unless given."`
+	Preload []int  `default:"10000,100000" placeholder:"N,N" help:"Numbers of events of the logs that take turns, ${default} unless given; the others are compared with the first."`
+	URL     string `name:"url" env:"-" xor:"database" and:"server" help:"Measure a ledger that runs, as it is; --preload then counts for nothing."`
+	Key     string `env:"-" and:"server" placeholder:"KEY" help:"The operator's key of that ledger."`
+}
+
+// Run measures them.
+func (c benchQueryCommand) Run(ctx context.Context, std *streams) error {
+	return c.report(std, func(watch bench.Progress) (report bench.Report, err error) {
+		config := bench.QueryConfig{Timing: c.timing(), Clients: c.Clients, Progress: watch}
+		if c.URL != "" {
+			config.Ledgers = []bench.Ledger{{URL: c.URL, Key: c.Key, Where: c.URL}}
+			return bench.Query(ctx, config)
+		}
+		if err := bench.ValidatePreloads(c.Preload); err != nil {
+			return bench.Report{}, err
+		}
+		err = c.serveFilled(ctx, std, c.Preload, watch, func(nodes []*node) error {
+			for _, n := range nodes {
+				config.Ledgers = append(config.Ledgers, n.measured())
+			}
+			report, err = bench.Query(ctx, config)
+			return err
+		})
+		return report, err
+	})
+}
+
+// serveFilled serves ledgers that hold so many events, all at the same time, while they are measured.
+func (p benchPlace) serveFilled(ctx context.Context, std *streams, events []int, watch bench.Progress, measure func([]*node) error, served ...*node) error {
+	if len(events) == 0 {
+		return measure(served)
+	}
+	fill := func(place storage) error {
+		dir, err := openDataDir(place.Data)
+		if err != nil {
+			return err
+		}
+		db, err := openDatabase(ctx, dir, place.Postgres)
+		if err != nil {
+			return errors.Join(err, dir.close())
+		}
+		store, err := openStore(ctx, db)
+		if err != nil {
+			return errors.Join(err, db.Close(), dir.close())
+		}
+		return errors.Join(bench.Furnish(ctx, store, db, events[0], watch), store.Close(), db.Close(), dir.close())
+	}
+	return p.serve(ctx, std, fill, func(n *node) error {
+		return p.serveFilled(ctx, std, events[1:], watch, measure, append(served, n)...)
 	})
 }
 
@@ -144,7 +204,7 @@ type benchFeedCommand struct {
 // Run measures it.
 func (c benchFeedCommand) Run(ctx context.Context, std *streams) error {
 	return c.report(std, func(watch bench.Progress) (report bench.Report, err error) {
-		err = c.serve(ctx, std, func(n *node) error {
+		err = c.serve(ctx, std, nil, func(n *node) error {
 			report, err = bench.Feed(ctx, bench.FeedConfig{
 				Ledger: n.measured(), Place: c.place(), Timing: c.timing(), Broker: n.broker, Rate: c.Rate, Events: c.Events, Log: n.log, Progress: watch,
 			})
@@ -157,8 +217,9 @@ func (c benchFeedCommand) Run(ctx context.Context, std *streams) error {
 // measured is the node as a benchmark sees it.
 func (n *node) measured() bench.Ledger { return bench.Ledger{URL: n.url, Key: n.key, Where: n.where} }
 
-// serve serves a fresh ledger while it is measured, and removes it.
-func (p benchPlace) serve(ctx context.Context, std *streams, measure func(*node) error) (err error) {
+// serve serves a fresh ledger while it is measured, and removes it. One that is filled first, unless fill is nil, does nothing but
+// answer: its relay, reactors and webhooks would be at work on what they find for as long as it is measured.
+func (p benchPlace) serve(ctx context.Context, std *streams, fill func(storage) error, measure func(*node) error) (err error) {
 	folder, err := os.MkdirTemp(p.Data, "ledger-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the ledger: %w", err)
@@ -172,9 +233,17 @@ func (p benchPlace) serve(ctx context.Context, std *streams, measure func(*node)
 		}
 		defer func() { err = errors.Join(err, drop(ctx)) }()
 	}
+	if fill != nil {
+		if err := fill(place); err != nil {
+			return err
+		}
+	}
 	n, err := openNode(ctx, nodeConfig{storage: place, listen: "127.0.0.1:0", log: newLog(std.err, slog.LevelWarn)})
 	if err != nil {
 		return err
+	}
+	if fill != nil {
+		n.parts = slices.DeleteFunc(n.parts, func(p part) bool { return p.name != statesPart && p.name != modelsPart })
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func eachBenchPlace(t *testing.T, test func(t *testing.T, place benchPlace, n *n
 	} {
 		t.Run(name, func(t *testing.T) {
 			place := benchPlace{Postgres: dsn(t), Data: t.TempDir()}
-			require.NoError(t, place.serve(t.Context(), &streams{err: t.Output()}, func(n *node) error {
+			require.NoError(t, place.serve(t.Context(), &streams{err: t.Output()}, nil, func(n *node) error {
 				test(t, place, n)
 				return nil
 			}))
@@ -64,6 +65,46 @@ func TestBenchFeed(t *testing.T) {
 	})
 }
 
+// Every query is measured on both logs, and finds something on each.
+func TestBenchQuery(t *testing.T) {
+	for name, dsn := range map[string]func(*testing.T) string{
+		"sqlite":   func(*testing.T) string { return "" },
+		"postgres": func(t *testing.T) string { return sqldbtest.PostgresDSN(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			place := benchPlace{Postgres: dsn(t), Data: t.TempDir()}
+			err := place.serveFilled(t.Context(), &streams{err: t.Output()}, []int{1_000, 1_500}, nil, func(nodes []*node) error {
+				config := bench.QueryConfig{Timing: brief(), Clients: []int{2}}
+				for _, n := range nodes {
+					config.Ledgers = append(config.Ledgers, n.measured())
+				}
+				report, err := bench.Query(t.Context(), config)
+				require.NoError(t, err)
+				names := []string{}
+				for _, result := range report.Results {
+					require.Positive(t, result.Median, result.Name)
+					require.LessOrEqual(t, result.Latency.P50, result.Latency.P99)
+					if query, log, _ := strings.Cut(result.Name, " at "); log == "1,000" {
+						names = append(names, query)
+					}
+				}
+				require.Equal(t, []string{
+					"inbox", "portfolio", "access", "effective access", "log-ins", "KPIs", "tasks", "advice", "directory", "directory by name",
+					"history", "notifications", "collaboration", "events", "stream",
+				}, names)
+				require.Len(t, report.Results, 2*len(names))
+				require.Len(t, report.Ratios, len(names), "of the longer log to the shorter one")
+				require.NotContains(t, strings.Join(report.Notes, "\n"), " 0.0 items", "each query finds something")
+				return nil
+			})
+			require.NoError(t, err)
+			left, err := os.ReadDir(place.Data)
+			require.NoError(t, err)
+			require.Empty(t, left, "nothing is left of the ledgers")
+		})
+	}
+}
+
 func TestBenchPrintsATable(t *testing.T) {
 	code, stdout, stderr := runLedger(t, nil, "bench", "project", "--sqlite", "--events", "1000", "--rounds", "1", "--data", t.TempDir())
 	require.Equal(t, exitOK, code, stderr)
@@ -84,6 +125,8 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 		"not a URL":         {[]string{"command", "--url", "127.0.0.1:1", "--key", "k"}, "--url must be like http://host:port"},
 		"not a DSN":         {[]string{"append", "--postgres", "mysql://x"}, "--postgres must be a DSN"},
 		"a tiny log":        {[]string{"project", "--events", "10"}, "--events must be from"},
+		"a short log":       {[]string{"query", "--preload", "1000,10"}, "--preload must be from 1000 to 20000000 events, not 10"},
+		"the same log":      {[]string{"query", "--preload", "1000,1000"}, "--preload names 1000 twice"},
 		"a rate past limit": {[]string{"feed", "--rate", "1000000"}, "--rate must be from 1 to 50000 commands/s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +160,7 @@ func TestBenchTidiesUpWhenItIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	folder := t.TempDir()
 	place := benchPlace{Data: folder}
-	err := place.serve(ctx, &streams{err: t.Output()}, func(n *node) error {
+	err := place.serve(ctx, &streams{err: t.Output()}, nil, func(n *node) error {
 		_, err := bench.Command(ctx, bench.CommandConfig{
 			Ledger: n.measured(), Timing: bench.Timing{Duration: bench.MaxDuration, Rounds: 1}, Clients: []int{2},
 			Progress: func(string, int, int) { interrupt() },

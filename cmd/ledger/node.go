@@ -68,6 +68,12 @@ type node struct {
 	closers []func() error // of what has been opened, in order
 }
 
+// The parts of a node without which its queries would fall behind the log.
+const (
+	statesPart = "cache of states"
+	modelsPart = "read models"
+)
+
 // part is something that runs as long as the node does.
 type part struct {
 	name string
@@ -226,7 +232,7 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInt
 		return err
 	}
 	service := feed.NewService(n.broker, n.handler, registry.Specs(), version(), n.log)
-	n.parts = append(n.parts, part{"cache of states", states.Follow}, part{"read models", engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run},
+	n.parts = append(n.parts, part{statesPart, states.Follow}, part{modelsPart, engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run},
 		part{"what webhooks are to be sent", sender.Follow}, part{"webhooks", sender.Send})
 	return nil
 }

@@ -13,15 +13,17 @@ import (
 	"github.com/collabledger/collabledger/eventstore"
 )
 
-// fillers is how many goroutines fill a log: some encode while another's batch is committed.
-const fillers = 4
+const (
+	fillers          = 4                                          // goroutines that fill a log: some encode while another's batch is committed
+	eventsPerHistory = 2 * clientsPerConsultancy * factsPerClient // of a history at least, so that the firms of a short log are as large as those of a long one
+)
 
 // source gives appends of as many events as it is asked for.
 type source func(events int) (eventstore.Append, error)
 
 // fillLog appends so many events from a source for each of the fillers, as many at a time as one append may hold. done, unless
 // it is nil, is told how many there are.
-func fillLog(ctx context.Context, store *eventstore.Store, events int, sourceOf func(filler int) source, done func(events int)) error {
+func fillLog(ctx context.Context, store *eventstore.Store, events, fillers int, sourceOf func(filler int) source, done func(events int)) error {
 	var total atomic.Int64
 	filling, ctx := errgroup.WithContext(ctx)
 	for i := range fillers {
@@ -50,7 +52,7 @@ func fillLog(ctx context.Context, store *eventstore.Store, events int, sourceOf 
 // fillHistory fills a log with believable histories.
 func fillHistory(ctx context.Context, store *eventstore.Store, events int, done func(events int)) error {
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	err := fillLog(ctx, store, events, func(filler int) source { return newHistory(uint64(filler), now).append }, done)
+	err := fillLog(ctx, store, events, min(fillers, max(1, events/eventsPerHistory)), func(filler int) source { return newHistory(uint64(filler), now).append }, done)
 	if err != nil {
 		return fmt.Errorf("fill a log with %d events: %w", events, err)
 	}

@@ -49,7 +49,7 @@ func (w *ledgerWriter) write(ctx context.Context, client int) error {
 
 // fill appends whole streams.
 func (w *ledgerWriter) fill(ctx context.Context, events int) error {
-	return fillLog(ctx, w.nodes[0], events, func(int) source {
+	return fillLog(ctx, w.nodes[0], events, fillers, func(int) source {
 		return func(events int) (eventstore.Append, error) {
 			whole := make([]stream, (events+eventsPerStream-1)/eventsPerStream)
 			for i := range whole {
