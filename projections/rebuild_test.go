@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,6 +65,30 @@ func TestARebuildPutsANewGenerationInThePlaceOfTheOld(t *testing.T) {
 		l.business("Another")
 		l.await(engine)
 		require.Equal(t, accounts+1, counted(t, engine, "first"), "the new generation goes on")
+	})
+}
+
+func TestOpenFilledFillsTheReadModelsOfALogThatHasNone(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		const accounts = 3
+		for range accounts {
+			l.business("Client")
+		}
+		var folded int64
+		engine, err := OpenFilled(t.Context(), l.store, l.db, domain.NewCatalog(), func() time.Time { return l.now }, func(done, _ int64) { folded = done })
+		require.NoError(t, err)
+		require.EqualValues(t, accounts, folded)
+		statuses, err := engine.Status(t.Context())
+		require.NoError(t, err)
+		require.Len(t, statuses, len(models()))
+		for _, s := range statuses {
+			require.Equal(t, Status{Name: s.Name, Generation: 1, Position: accounts, State: string(live), Epoch: s.Epoch}, s)
+		}
+
+		l.run(engine)
+		l.business("Another")
+		l.await(engine)
+		require.Equal(t, int64(accounts+1), positionOf(t, engine, "names_g1"), "they follow from there")
 	})
 }
 

@@ -8,11 +8,12 @@ import (
 
 // The names under which ways of writing are reported.
 const (
-	ledgerName    = "ledger"
-	nodesName     = "nodes"
-	insertName    = "insert"
-	messageDBName = "message-db"
-	copyName      = "copy"
+	ledgerName       = "ledger"
+	nodesName        = "nodes"
+	insertName       = "insert"
+	messageDBName    = "message-db"
+	messageDBOneName = "message-db/1"
+	copyName         = "copy"
 )
 
 const eventsPerSecond = "events/s"
@@ -96,14 +97,11 @@ func (c AppendConfig) contestants(ctx context.Context, s *scratch, record []byte
 		return append(contestants, sqliteInsert(record)), nil
 	}
 	contestants = append(contestants, postgresInsert(record))
-	messageDB, found, err := messageDBContestant(ctx, s, report)
+	messageDBs, err := messageDBContestants(ctx, s, report)
 	if err != nil {
 		return nil, err
 	}
-	if found {
-		contestants = append(contestants, messageDB)
-	}
-	return append(contestants, postgresCopy(record)), nil
+	return append(append(contestants, messageDBs...), postgresCopy(record)), nil
 }
 
 // load is one thing that is measured: a contestant at a number of clients.

@@ -71,11 +71,11 @@ func TestAppendOnPostgres(t *testing.T) {
 	report, err := Append(t.Context(), AppendConfig{Place: Place{Postgres: dsn}, Timing: brief(1), Clients: []int{8}, Nodes: 2, Preload: 1_100})
 	require.NoError(t, err)
 	requireSane(t, report)
-	for _, name := range []string{ledgerName, nodesName, insertName, messageDBName} {
+	for _, name := range []string{ledgerName, nodesName, insertName, messageDBName, messageDBOneName} {
 		require.Contains(t, measured(report, name), 8, name)
 	}
 	require.Contains(t, measured(report, copyName), 1, "COPY has one client")
-	require.Len(t, report.Ratios, 4, "of the ledger to each other one, and of two nodes to one")
+	require.Len(t, report.Ratios, 5, "of the ledger to each other one, and of two nodes to one")
 	require.Empty(t, databases(t, dsn), "its databases are dropped")
 }
 

@@ -1,5 +1,6 @@
 // Package bench measures a ledger on the machine and the database that it is asked about: what an append costs beside a plain
-// INSERT, how fast the log is read, read models are rebuilt and commands are answered, and how soon an event reaches the feed.
+// INSERT, how fast the log is read, read models are rebuilt and commands and queries are answered, and how soon an event reaches the
+// feed.
 //
 // Everything happens in databases of its own, made for the measurement and dropped after it, also when it is interrupted. What
 // exists already is only looked at.
