@@ -11,6 +11,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // exampleIDs are those of the examples of commands and events, so that all examples tell one story.
@@ -234,6 +235,7 @@ func exampleReadiness() Readiness {
 		Ready: true, Problems: []string{}, Epoch: epoch, Position: 12,
 		ReadModels: []projections.Status{{Name: "requests", Generation: 1, Position: 12, State: "live", Epoch: epoch}},
 		Reactors:   []reactors.ReactorStatus{{Name: reactors.ClockName, State: reactors.Live}, {Name: "sessions", Position: 12, State: reactors.Live}},
+		Webhooks:   &webhooks.FollowStatus{Position: 12, State: webhooks.Live},
 		Feed:       &FeedStatus{Position: 12, State: "live"},
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/collabledger/collabledger/eventstore/sqlite"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/reactors"
 	"github.com/collabledger/collabledger/webhooks"
 )
 
@@ -82,6 +83,8 @@ func startLedger(t testing.TB, change ...func(*api.Config)) *ledger {
 		Store: store, Executor: l.config.Executor, DB: db, Clock: time.Now, Log: l.config.Log, AllowInternal: true,
 	})
 	require.NoError(t, err)
+	l.config.Reactors, err = reactors.Open(t.Context(), reactors.Config{Store: store, Models: engine, Executor: l.config.Executor, DB: db, Log: l.config.Log})
+	require.NoError(t, err) // nobody runs them unless a test does
 	for _, c := range change {
 		c(&l.config)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // metrics are what the edge counts and measures, in a registry of its own.
@@ -29,6 +30,9 @@ func newMetrics(e *edge) *metrics {
 		}, []string{"name"}),
 	}
 	m.registry.MustRegister(m.commands, m.seconds, collectors.NewGoCollector(), &logCollector{edge: e})
+	if e.Webhooks != nil {
+		m.registry.MustRegister(e.Webhooks.Outcomes)
+	}
 	return m
 }
 
@@ -44,21 +48,27 @@ func (m *metrics) command(name string, err error, took time.Duration) {
 	m.commands.WithLabelValues(name, code).Inc()
 }
 
-// logCollector asks the store, the read models, the reactors and the feed how far they are whenever somebody reads the metrics. What does not
-// answer is left out, and ledger_up is then 0.
+// logCollector asks the store and what follows the log how far they are whenever somebody reads the metrics. What does not answer is
+// left out.
 type logCollector struct{ edge *edge }
 
 // What logCollector tells.
 const (
-	metricUp        = "ledger_up"
-	metricHead      = "ledger_log_position"
-	metricModelLag  = "ledger_read_model_behind_events"
-	metricModelLive = "ledger_read_model_up"
-	metricReactLag  = "ledger_reactor_behind_events"
-	metricReactLive = "ledger_reactor_up"
-	metricClockLag  = "ledger_clock_due"
-	metricFeedLag   = "ledger_feed_behind_events"
-	metricStreams   = "ledger_streams"
+	metricUp          = "ledger_up"
+	metricHead        = "ledger_log_position"
+	metricModelLag    = "ledger_read_model_behind_events"
+	metricModelLive   = "ledger_read_model_up"
+	metricReactLag    = "ledger_reactor_behind_events"
+	metricReactLive   = "ledger_reactor_up"
+	metricClockLag    = "ledger_clock_due"
+	metricFeedLag     = "ledger_feed_behind_events"
+	metricHookLag     = "ledger_webhook_behind_events"
+	metricHookLagTime = "ledger_webhook_behind_seconds"
+	metricHookLive    = "ledger_webhook_up"
+	metricHookWaiting = "ledger_webhook_waiting_events"
+	metricHookDead    = "ledger_webhook_dead_letters"
+	metricHooks       = "ledger_webhooks"
+	metricStreams     = "ledger_streams"
 )
 
 // Describe names no metrics beforehand: which there are depends on the read models and the feed.
@@ -90,6 +100,32 @@ func (c *logCollector) Collect(to chan<- prometheus.Metric) {
 	if state.Feed != nil {
 		gauge(metricFeedLag, "Events that the broker does not have yet.", float64(state.Feed.Behind), nil)
 	}
+	if state.Webhooks != nil {
+		gauge(metricHookLag, "Events that this node has not looked at for webhooks yet.", float64(state.Webhooks.Behind), nil)
+		gauge(metricHookLagTime, "Seconds since the first of them was recorded.", state.Webhooks.BehindSeconds, nil)
+		gauge(metricHookLive, "0 when looking for what webhooks are to be sent has stopped, or keeps failing.", flag(state.Webhooks.State == webhooks.Live), nil)
+	}
+	if backlog, ok := c.edge.webhookBacklog(); ok {
+		gauge(metricHookWaiting, "Events that are still to be sent to webhooks.", float64(backlog.Waiting), nil)
+		gauge(metricHookDead, "Dead letters of all webhooks.", float64(backlog.DeadLetters), nil)
+		for status, count := range backlog.Webhooks {
+			gauge(metricHooks, "Webhooks by status: active, or paused, which get nothing.", float64(count), prometheus.Labels{"status": string(status)})
+		}
+	}
+}
+
+// webhookBacklog counts what waits to be sent. It is not ok without webhooks, or when the database does not answer.
+func (e *edge) webhookBacklog() (backlog webhooks.Backlog, ok bool) {
+	if e.Webhooks == nil {
+		return backlog, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	backlog, err := e.Webhooks.Backlog(ctx)
+	if err != nil {
+		e.Log.WarnContext(ctx, "the webhooks do not answer", "error", err)
+	}
+	return backlog, err == nil
 }
 
 func flag(on bool) float64 {

@@ -253,7 +253,7 @@ func openOperation(id, path, summary, media string, schema *huma.Schema, example
 
 // readinessOperation documents the look at all parts, which answers the same body when the ledger is not ready.
 func (e *edge) readinessOperation() huma.Operation {
-	op := openOperation("getReadiness", "/readyz", "Whether commands and queries work, and how far what follows the log is", "application/json", schemaOf[Readiness](e), exampleReadiness())
+	op := openOperation("getReadiness", "/readyz", "Whether the ledger is ready, and how far what follows the log is", "application/json", schemaOf[Readiness](e), exampleReadiness())
 	op.Responses["503"] = &huma.Response{Description: "Not ready; problems tells why", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[Readiness](e)}}}
 	return op
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // modelStopped is the State of a read model that met an event which it cannot fold.
@@ -27,15 +28,17 @@ type Liveness struct {
 	Version string `json:"version" doc:"Version of the ledger"`
 }
 
-// Readiness says whether the ledger can do its work, and how far what follows the log has come. A broker that is away, or a reactor
-// that has stopped, does not make it unready: commands and queries go on without.
+// Readiness says whether the ledger can do its work, and how far what follows the log has come. Whatever stops at an event that it
+// cannot handle makes it unready, be it a read model, a reactor or the webhooks: waiting mends that never, so that it must not go
+// unseen. A broker that is away, or what is tried again, does not: commands and queries go on meanwhile.
 type Readiness struct {
-	Ready      bool                     `json:"ready" doc:"Whether commands and queries work"`
+	Ready      bool                     `json:"ready" doc:"Whether the event store and the read models answer, and nothing has stopped"`
 	Problems   []string                 `json:"problems" doc:"Why it is not ready"`
 	Epoch      uuid.UUID                `json:"epoch,omitzero" doc:"Incarnation of the log"`
 	Position   int64                    `json:"position" doc:"The log's end"`
 	ReadModels []projections.Status     `json:"readModels" doc:"How far each read model is"`
 	Reactors   []reactors.ReactorStatus `json:"reactors" doc:"How the clock and each reactor are"`
+	Webhooks   *webhooks.FollowStatus   `json:"webhooks,omitempty" doc:"How far this node has looked for what webhooks are to be sent"`
 	Feed       *FeedStatus              `json:"feed,omitempty" doc:"How far the broker's copy of the log is"`
 }
 
@@ -65,7 +68,7 @@ func (e *edge) addOperations() {
 		})
 }
 
-// readiness looks at the store, the read models, the reactors and the feed.
+// readiness looks at the store and at all that follows the log.
 func (e *edge) readiness(ctx context.Context) Readiness {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -92,7 +95,22 @@ func (e *edge) readiness(ctx context.Context) Readiness {
 		if err != nil {
 			e.Log.WarnContext(ctx, "the reactors do not answer", "error", err)
 		}
-		ready.Reactors = append(ready.Reactors, reacting...)
+		for _, reactor := range reacting {
+			ready.Reactors = append(ready.Reactors, reactor)
+			if reactor.State == reactors.Stopped {
+				ready.Problems = append(ready.Problems, fmt.Sprintf("reactor %s has stopped at position %d", reactor.Name, reactor.Position))
+			}
+		}
+	}
+	if e.Webhooks != nil {
+		sending, err := e.Webhooks.Status(ctx)
+		if err != nil {
+			e.Log.WarnContext(ctx, "the webhooks do not answer", "error", err)
+		}
+		ready.Webhooks = &sending
+		if sending.State == webhooks.Stopped {
+			ready.Problems = append(ready.Problems, fmt.Sprintf("the webhooks have stopped at position %d", sending.Position))
+		}
 	}
 	if e.FeedStatus != nil {
 		feed := e.FeedStatus(ctx)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -12,6 +15,8 @@ import (
 	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/reactors"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // readiness reads /readyz, whatever its status.
@@ -48,12 +53,53 @@ func TestAReadModelThatHasStoppedMakesTheLedgerUnready(t *testing.T) {
 	w := startWorld(t)
 	w.raise(eventstore.StreamID{Kind: domain.AccountStream, ID: uuid.New()}, "account.FromTheFuture.v1", `{}`)
 	require.Eventually(t, func() bool {
-		return w.send(request{method: http.MethodGet, path: "/readyz"}).status == http.StatusServiceUnavailable
+		return strings.Contains(string(w.send(request{method: http.MethodGet, path: "/readyz"}).body), "read model access has stopped at position")
 	}, wait, tick)
-	ready := w.readiness(t, http.StatusServiceUnavailable)
-	require.Contains(t, ready.Problems[0], "has stopped")
+	w.readiness(t, http.StatusServiceUnavailable)
 	require.Contains(t, string(w.get("/metrics", "").body), "\nledger_up 0\n")
 	require.Equal(t, http.StatusOK, w.get("/healthz", "").status, "the process itself is alive")
+}
+
+func TestAReactorOrWebhooksThatHaveStoppedMakeTheLedgerUnready(t *testing.T) {
+	w := startWorld(t)
+	w.subscribe(w.espiga, "https://espiga.example/hooks", "account.AccountClosed.v1")
+	reacting, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = w.config.Reactors.Run(reacting) }) // it is stopped
+	defer running.Wait()
+	defer stop()
+	require.Eventually(t, func() bool {
+		ready := w.readiness(t, http.StatusOK)
+		caughtUp := ready.Webhooks.Position == ready.Position && ready.Webhooks.Behind == 0 && ready.Webhooks.BehindSeconds == 0
+		for _, r := range ready.Reactors {
+			caughtUp = caughtUp && r.State == reactors.Live && r.Behind == 0
+		}
+		return caughtUp
+	}, wait, tick)
+
+	// No read model sees a stream of this kind. A reactor and a webhook could be meant.
+	w.raise(eventstore.StreamID{Kind: "novelty", ID: uuid.New()}, "novelty.Happened.v1", `{}`)
+	position := w.config.Store.Committed()
+	ready := api.Readiness{}
+	require.Eventually(t, func() bool {
+		a := w.send(request{method: http.MethodGet, path: "/readyz"})
+		require.NoError(t, json.Unmarshal(a.body, &ready))
+		return len(ready.Problems) == 5
+	}, wait, tick, "four reactors and the webhooks stop")
+	before := strconv.FormatInt(position-1, 10)
+	require.Equal(t, []string{
+		"reactor subscriptions has stopped at position " + before, "reactor endings has stopped at position " + before,
+		"reactor assignments has stopped at position " + before, "reactor sessions has stopped at position " + before,
+		"the webhooks have stopped at position " + before,
+	}, w.readiness(t, http.StatusServiceUnavailable).Problems)
+	require.Equal(t, webhooks.Stopped, ready.Webhooks.State)
+	require.Contains(t, ready.Webhooks.Error, "position "+strconv.FormatInt(position, 10)+" (novelty.Happened.v1)")
+	require.EqualValues(t, 1, ready.Webhooks.Behind)
+	require.Positive(t, ready.Webhooks.BehindSeconds)
+	metrics := string(w.get("/metrics", "").body)
+	for _, line := range []string{"ledger_up 0", `ledger_reactor_up{reactor="sessions"} 0`, "ledger_webhook_up 0", "ledger_webhook_behind_events 1", "ledger_webhook_behind_seconds "} {
+		require.Contains(t, metrics, "\n"+line)
+	}
 }
 
 func TestAStoreThatIsAwayMakesTheLedgerUnready(t *testing.T) {
@@ -79,6 +125,16 @@ func TestMetrics(t *testing.T) {
 		`ledger_streams 1`,
 		`ledger_read_model_behind_events{model="requests"} 0`,
 		`ledger_read_model_up{model="requests"} 1`,
+		`ledger_webhook_outcomes_total{outcome="dead"} 0`,
+		`ledger_webhook_outcomes_total{outcome="delivered"} 0`,
+		`ledger_webhook_outcomes_total{outcome="failed"} 0`,
+		`ledger_webhook_behind_events 0`,
+		`ledger_webhook_behind_seconds 0`,
+		`ledger_webhook_up 1`,
+		`ledger_webhook_waiting_events 0`,
+		`ledger_webhook_dead_letters 0`,
+		`ledger_webhooks{status="active"} 0`,
+		`ledger_webhooks{status="paused"} 0`,
 		`go_goroutines `,
 	} {
 		require.Contains(t, string(a.body), "\n"+line)

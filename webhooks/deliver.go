@@ -235,11 +235,11 @@ func (s *Sender) pauseGone(ctx context.Context, a attempt, record eventstore.Rec
 // record notes what came of an attempt, unless another attempt or a replay has begun meanwhile.
 func (s *Sender) record(ctx context.Context, a attempt, o outcome) error {
 	now := s.now()
-	state, due := delivered, now
+	state, due, result := delivered, now, outcomeDelivered
 	if o.problem != "" {
 		wait, again := retryIn(a.number, o.retryAfter)
-		if state, due = pending, now.Add(wait); !again {
-			state = dead
+		if state, due, result = pending, now.Add(wait), outcomeFailed; !again {
+			state, result = dead, outcomeDead
 			s.Log.WarnContext(ctx, "an event was not delivered to a webhook and is a dead letter", "webhook", a.webhook, "position", a.position, "problem", o.problem)
 		}
 	}
@@ -248,9 +248,14 @@ func (s *Sender) record(ctx context.Context, a attempt, o outcome) error {
 		return fmt.Errorf("record a delivery: %w", err)
 	}
 	defer tx.Rollback() // after a commit it does nothing
-	if _, err := tx.ExecContext(ctx, `UPDATE webhook_deliveries SET state = $1, due = $2, status = $3, error = $4, changed_at = $5
+	updated, err := tx.ExecContext(ctx, `UPDATE webhook_deliveries SET state = $1, due = $2, status = $3, error = $4, changed_at = $5
 		WHERE webhook = $6 AND position = $7 AND attempts = $8 AND state = 'pending'`,
-		state, due.UnixMicro(), o.status, o.problem, now.UnixMicro(), a.webhook.String(), a.position, a.number); err != nil {
+		state, due.UnixMicro(), o.status, o.problem, now.UnixMicro(), a.webhook.String(), a.position, a.number)
+	if err != nil {
+		return fmt.Errorf("record a delivery: %w", err)
+	}
+	counted, err := updated.RowsAffected()
+	if err != nil {
 		return fmt.Errorf("record a delivery: %w", err)
 	}
 	if err := trim(ctx, tx, a.webhook, state); err != nil {
@@ -259,6 +264,7 @@ func (s *Sender) record(ctx context.Context, a attempt, o outcome) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("record a delivery: %w", err)
 	}
+	s.Outcomes.WithLabelValues(result).Add(float64(counted))
 	return nil
 }
 

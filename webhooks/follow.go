@@ -43,6 +43,7 @@ func (s *Sender) Follow(ctx context.Context) error {
 			err = s.Store.Follow(ctx, f.saved, f.note)
 		}
 		if ctx.Err() == nil && !errors.Is(err, errOvertaken) {
+			s.fails(err)
 			return err
 		}
 		wait.For(ctx, overtakenPause)
@@ -64,7 +65,6 @@ func (s *Sender) load(ctx context.Context) (*follower, error) {
 			return nil, fmt.Errorf("checkpoint of the webhooks: %w", err)
 		}
 	}
-	s.reached.Store(f.saved.Position)
 	all, err := s.readWebhooks(ctx, "", nil)
 	if err != nil {
 		return nil, err
@@ -72,26 +72,30 @@ func (s *Sender) load(ctx context.Context) (*follower, error) {
 	for i := range all {
 		f.webhooks[all[i].WebhookID] = &all[i].Webhook
 	}
+	s.goesOn(f.saved.Position)
 	return f, nil
 }
 
-// note notes a page: what it says of webhooks, and which of its events go where.
+// note notes a page: what it says of webhooks, and which of its events go where. At an event that it cannot read it stops, with all
+// before it noted.
 func (f *follower) note(ctx context.Context, page []eventstore.Record) error {
 	n := &notes{follower: f, now: f.now().UnixMicro()}
+	last, stop := page[0].Position-1, error(nil)
 	for _, record := range page {
 		if err := n.take(record); err != nil {
-			return fmt.Errorf("position %d: %w", record.Position, err)
+			stop = &stopError{record, err}
+			break
 		}
+		last = record.Position
 	}
-	last := page[len(page)-1].Position
 	if len(n.steps) > 0 || last-f.saved.Position >= maxUnsaved {
 		if err := f.save(ctx, n, last); err != nil {
 			return err
 		}
 		f.hint()
 	}
-	f.reached.Store(last)
-	return nil
+	f.goesOn(last)
+	return stop
 }
 
 // save writes notes with the checkpoint, or nothing where another node was faster.
@@ -123,6 +127,7 @@ func (f *follower) save(ctx context.Context, n *notes, position int64) error {
 		return fmt.Errorf("note what is to be sent: %w", err)
 	}
 	f.saved = reached
+	f.Outcomes.WithLabelValues(outcomeDead).Add(float64(n.dropped))
 	return nil
 }
 
@@ -132,6 +137,8 @@ type notes struct {
 	now   int64 // µs
 	steps []func(context.Context, *sql.Tx) error
 	rows  *rows // the last step, when that is one that inserts
+
+	dropped int // events that are dead letters at once
 }
 
 // rows are deliveries to insert by one step.
@@ -304,6 +311,7 @@ func (n *notes) insert(ctx context.Context, tx *sql.Tx, list []row) error {
 			state, problem := pending, ""
 			if waiting[r.webhook] >= MaxWaiting {
 				full[r.webhook] = true
+				n.dropped++
 				state, problem = dead, fmt.Sprintf("%d events waited already", MaxWaiting)
 			} else {
 				waiting[r.webhook]++

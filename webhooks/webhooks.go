@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -48,13 +49,16 @@ type Config struct {
 // Sender sends events to webhooks.
 type Sender struct {
 	Config
+	Outcomes *prometheus.CounterVec // what came of events on this node, for who serves metrics
+
 	catalog *domain.Catalog
 	client  *http.Client
 	wake    chan struct{} // holds one when there may be something due
 	reached atomic.Int64  // position up to which this node knows that the log is looked through
 
-	mu   sync.Mutex
-	busy map[uuid.UUID]int // attempts that this node has under way, by webhook
+	mu       sync.Mutex
+	busy     map[uuid.UUID]int // attempts that this node has under way, by webhook
+	standing standing
 }
 
 // Migrate brings the webhooks' tables up to date.
@@ -72,8 +76,8 @@ func Open(ctx context.Context, config Config) (*Sender, error) {
 		return nil, err
 	}
 	return &Sender{
-		Config: config, catalog: domain.NewCatalog(), client: newClient(config.AllowInternal),
-		wake: make(chan struct{}, 1), busy: map[uuid.UUID]int{},
+		Config: config, Outcomes: newOutcomes(), catalog: domain.NewCatalog(), client: newClient(config.AllowInternal),
+		wake: make(chan struct{}, 1), busy: map[uuid.UUID]int{}, standing: standing{state: Live},
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"slices"
@@ -360,11 +361,11 @@ func TestWhatIsTooMuchToWaitIsADeadLetterAtOnce(t *testing.T) {
 		many[i] = row{hook.WebhookID, int64(1000 + i), "task-" + uuid.NewString(), "task.TaskRaised.v1"}
 	}
 	for i, part := range [][]row{many[:waiting/2], many[waiting/2 : waiting+KeptDeadLetters], many[waiting+KeptDeadLetters:]} {
-		tx, err := l.db.Write.BeginTx(t.Context(), nil)
+		f, err := s.load(t.Context())
 		require.NoError(t, err)
-		n := notes{follower: &follower{Sender: s}, now: int64(i)}
-		require.NoError(t, n.insert(t.Context(), tx, part))
-		require.NoError(t, tx.Commit())
+		n := &notes{follower: f, now: int64(i)}
+		n.step(func(ctx context.Context, tx *sql.Tx) error { return n.insert(ctx, tx, part) })
+		require.NoError(t, f.save(t.Context(), n, f.saved.Position))
 	}
 	items, err := s.List(t.Context(), viewer(joan), joan.AccountID)
 	require.NoError(t, err)
@@ -374,6 +375,7 @@ func TestWhatIsTooMuchToWaitIsADeadLetterAtOnce(t *testing.T) {
 	require.Equal(t, "10000 events waited already", dead.Items[0].Problem)
 	require.Equal(t, many[len(many)-1].position, dead.Items[0].Position)
 	require.Equal(t, KeptDeadLetters, items[0].Dead, "the oldest are dropped")
+	require.Equal(t, 2*KeptDeadLetters, outcomes(s)[outcomeDead])
 }
 
 func sorted(positions []int64) []int64 {
