@@ -38,6 +38,7 @@ type cli struct {
 	History       historyCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"Tell a collaboration's history in words."`
 	Notifications notificationsCommand `cmd:"" group:"Talk to a ledger that runs:" help:"List what a person is told of."`
 	Reviews       reviewsCommand       `cmd:"" group:"Talk to a ledger that runs:" help:"List what waits for a reviewer."`
+	Webhooks      webhooksCommand      `cmd:"" group:"Talk to a ledger that runs:" help:"See to webhooks: register, deliveries, dead letters, replay."`
 	Tail          tailCommand          `cmd:"" group:"Talk to a ledger that runs:" help:"Follow the events as they happen."`
 }
 

@@ -120,8 +120,8 @@ func (c doCommand) commandID() (uuid.UUID, error) {
 	return id, nil
 }
 
-// print tells what the command did.
-func (c doCommand) print(std *streams, answer client.Answer) error {
+// print tells what a command did.
+func (c connection) print(std *streams, answer client.Answer) error {
 	if c.JSON {
 		return printJSON(std.out, answer)
 	}

@@ -31,7 +31,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	code, stdout, stderr := runLedger(t, nil, "--help")
 	require.Equal(t, exitOK, code)
 	require.Empty(t, stderr)
-	for _, name := range []string{"serve", "demo", "do", "inbox", "access", "sessions", "effective", "ending", "kpi", "portfolio", "advice", "directory", "history", "reviews applications", "reviews profiles", "tail", "projections status", "projections rebuild", "check", "reconcile", "migrate", "version"} {
+	for _, name := range []string{"serve", "demo", "do", "inbox", "access", "sessions", "effective", "ending", "kpi", "portfolio", "advice", "directory", "history", "reviews applications", "reviews profiles", "webhooks list", "webhooks dead-letters", "webhooks replay", "webhooks add", "tail", "projections status", "projections rebuild", "check", "reconcile", "migrate", "version"} {
 		require.Regexp(t, `(?m)^  `+name+`( |$)`, stdout)
 	}
 
@@ -96,6 +96,9 @@ func TestWhatCannotBeReadExitsWith2(t *testing.T) {
 		"id is no UUID":         {[]string{"do", "GrantAccess", "--data", "{}", "--id", "7"}, "--id must be a UUID"},
 		"person is no person":   {[]string{"do", "GrantAccess", "--data", "{}", "--as", "anna", "--key-from", folder}, "like ACCOUNT/USER"},
 		"KPIs of nobody":        {[]string{"kpi"}, "--consultancy=ACCOUNT or --client=ACCOUNT"},
+		"webhook is no id":      {[]string{"webhooks", "deliveries", "hook"}, "<webhook>"},
+		"nothing to replay":     {[]string{"webhooks", "replay", "0192f3c4-0000-7000-8000-00000000000a"}, "name the positions of events, or --all"},
+		"all and one":           {[]string{"webhooks", "replay", "0192f3c4-0000-7000-8000-00000000000a", "7", "--all"}, "name the positions of events, or --all"},
 		"position is no number": {[]string{"tail", "--after", "x"}, "--after"},
 	} {
 		t.Run(name, func(t *testing.T) {
