@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 
@@ -97,4 +98,55 @@ func ExampleClient_Do() {
 	// Output:
 	// account.AccountRegistered.v1 at 1
 	// not_a_consultancy business
+}
+
+// A service that the ledger calls: it takes the events of one account, verified and typed, on an HTTP server of its own.
+func ExampleWebhookReceiver() {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ledger, err := startLedger(dir) // in this process; elsewhere client.New(url, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = ledger.close() }()
+	shop, err := register(ledger, "La Espiga")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	server := httptest.NewUnstartedServer(nil) // elsewhere one on https, whose URL has been registered before
+	defer server.Close()
+	answer, err := ledger.Do(context.Background(), "RegisterWebhook", commands.RegisterWebhook{
+		AccountID: &shop, WebhookFields: commands.WebhookFields{URL: "http://" + server.Listener.Addr().String()},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var registered commands.WebhookResult
+	if err := json.Unmarshal(answer.Result, &registered); err != nil {
+		log.Fatal(err)
+	}
+
+	titles := make(chan string, 1)
+	server.Config.Handler, err = client.NewWebhookReceiver(registered.Secret,
+		client.On(func(_ context.Context, raised domain.TaskRaised, meta client.Meta) error {
+			titles <- fmt.Sprintf("%d: %s", meta.Position, raised.Title)
+			return nil
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	server.Start()
+
+	if _, err := ledger.Do(context.Background(), "RaiseTask", commands.RaiseTask{
+		ClientID: shop, Section: domain.Sales, Title: "Match 4 payments", ExternalRef: "erp-4711", GoTo: "https://app.example/sales/4711",
+	}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-titles)
+	// Output:
+	// 3: Match 4 payments
 }

@@ -40,6 +40,21 @@ func On[E domain.Event](handle func(ctx context.Context, event E, meta Meta) err
 	}}
 }
 
+// byType sorts the handlers of something by the type of event that each is for.
+func byType(of string, handlers []Handler) (map[string]Handler, error) {
+	sorted := map[string]Handler{}
+	for i, handler := range handlers {
+		if handler.eventType == "" {
+			return nil, fmt.Errorf("client: handler %d of %s is not of one type of event; On takes one of package domain, not a pointer to it", i+1, of)
+		}
+		if _, twice := sorted[handler.eventType]; twice {
+			return nil, fmt.Errorf("client: %s has two handlers of %s", of, handler.eventType)
+		}
+		sorted[handler.eventType] = handler
+	}
+	return sorted, nil
+}
+
 // permanentError marks a failure that trying again cannot heal.
 type permanentError struct{ error }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/collabledger/collabledger/feed"
 	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 const operatorKey = "the-operators-key"
@@ -103,12 +104,16 @@ func (l *ledger) serve(ctx context.Context, parts *sync.WaitGroup, db *sqldb.DB)
 	if err != nil {
 		return err
 	}
+	executor := &commands.Executor{
+		Store: l.log, States: states, Registry: commands.NewRegistry(), Tokens: tokens, Clock: time.Now,
+		NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, AllowInternalWebhooks: true,
+	}
+	sender, err := webhooks.Open(ctx, webhooks.Config{Store: l.log, Executor: executor, DB: db, Clock: time.Now, Log: quiet(), AllowInternal: true})
+	if err != nil {
+		return err
+	}
 	l.handler, err = api.New(ctx, api.Config{
-		Executor: &commands.Executor{
-			Store: l.log, States: states, Registry: commands.NewRegistry(), Tokens: tokens, Clock: time.Now,
-			NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
-		},
-		Store: l.log, Engine: engine, OperatorKey: operatorKey, Version: "test", Clock: time.Now, Log: quiet(),
+		Executor: executor, Store: l.log, Engine: engine, Webhooks: sender, OperatorKey: operatorKey, Version: "test", Clock: time.Now, Log: quiet(),
 	})
 	if err != nil {
 		return err
@@ -118,7 +123,9 @@ func (l *ledger) serve(ctx context.Context, parts *sync.WaitGroup, db *sqldb.DB)
 		return err
 	}
 	l.Client = client.New("http://"+listener.Addr().String(), operatorKey)
-	parts.Go(func() { _ = api.Serve(ctx, listener, l.handler, quiet()) }) // it ends with the test
+	parts.Go(func() { _ = api.Serve(ctx, listener, l.handler, quiet()) }) // it ends with the test, as do those below
+	parts.Go(func() { _ = sender.Follow(ctx) })
+	parts.Go(func() { _ = sender.Send(ctx) })
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/collabledger/collabledger/client"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/projections"
+	"github.com/collabledger/collabledger/webhooks"
 )
 
 // fields lists the fields of a type as JSON shows them, with their types; those of structs of this project within them.
@@ -55,6 +56,8 @@ func TestWhatTheClientReadsIsWhatTheReadModelsAnswer(t *testing.T) {
 		{reflect.TypeFor[projections.NotificationItem](), reflect.TypeFor[client.Notification]()},
 		{reflect.TypeFor[projections.ApplicationItem](), reflect.TypeFor[client.Application]()},
 		{reflect.TypeFor[projections.ProfileReviewItem](), reflect.TypeFor[client.ProfileReview]()},
+		{reflect.TypeFor[webhooks.Item](), reflect.TypeFor[client.Webhook]()},
+		{reflect.TypeFor[webhooks.Delivery](), reflect.TypeFor[client.Delivery]()},
 	} {
 		require.Equal(t, fields(pair[0]), fields(pair[1]), "%s", pair[1])
 	}
@@ -121,6 +124,9 @@ func TestQueriesAskForWhatTheyAreTold(t *testing.T) {
 		{func() error { return only(ledger.Notifications(t.Context(), false)) }, "/v1/notifications?limit=200"},
 		{func() error { return only(ledger.Applications(t.Context())) }, "/v1/reviews/applications?limit=200"},
 		{func() error { return only(ledger.ProfileReviews(t.Context())) }, "/v1/reviews/profiles?limit=200"},
+		{func() error { _, err := ledger.AtLeast(7).Webhooks(t.Context(), a); return err }, "/v1/webhooks?account=" + a.String() + "&minPosition=7"},
+		{func() error { return only(ledger.Deliveries(t.Context(), a)) }, "/v1/webhooks/" + a.String() + "/deliveries?limit=200"},
+		{func() error { return only(ledger.DeadLetters(t.Context(), a)) }, "/v1/webhooks/" + a.String() + "/dead-letters?limit=200"},
 	} {
 		require.NoError(t, test.ask())
 		require.Equal(t, test.want, asked.String())

@@ -115,16 +115,11 @@ func (c *Client) newFollower(s Subscription) (*follower, error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &follower{Subscription: s, ledger: c, catalog: domain.NewCatalog(), handlers: map[string]Handler{}}
-	for i, handler := range s.Handlers {
-		if handler.eventType == "" {
-			return nil, fmt.Errorf("client: handler %d of the subscription %s is not of one type of event; On takes one of package domain, not a pointer to it", i+1, s.Name)
-		}
-		if _, twice := f.handlers[handler.eventType]; twice {
-			return nil, fmt.Errorf("client: the subscription %s has two handlers of %s", s.Name, handler.eventType)
-		}
-		f.handlers[handler.eventType] = handler
+	handlers, err := byType("the subscription "+s.Name, s.Handlers)
+	if err != nil {
+		return nil, err
 	}
+	f := &follower{Subscription: s, ledger: c, catalog: domain.NewCatalog(), handlers: handlers}
 	js, err := jetstream.New(s.Conn)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)

@@ -22,10 +22,10 @@ const waitEvery = 10 * time.Millisecond
 // Item is a webhook as it is at the sender's checkpoint.
 type Item struct {
 	domain.Webhook
-	Reason   domain.PauseReason `json:"reason,omitempty" doc:"Why it is paused: asked or gone"`
-	Position int64              `json:"position" doc:"Place in the log of its registration; it gets the events after it"`
-	Waiting  int                `json:"waiting" doc:"Events that are still to be sent"`
-	Dead     int                `json:"deadLetters" doc:"Events that were given up, and can be replayed"`
+	Reason      domain.PauseReason `json:"reason,omitempty" doc:"Why it is paused: asked or gone"`
+	Position    int64              `json:"position" doc:"Place in the log of its registration; it gets the events after it"`
+	Waiting     int                `json:"waiting" doc:"Events that are still to be sent"`
+	DeadLetters int                `json:"deadLetters" doc:"Events that were given up, and can be replayed"`
 }
 
 // Delivery is an event on its way to a webhook, or what became of it.
@@ -56,7 +56,7 @@ func (s *Sender) readWebhooks(ctx context.Context, condition string, args []any)
 		var types string
 		var until int64
 		if err := rows.Scan(&item.WebhookID, &item.AccountID, &item.URL, &types, &item.Description, &item.Status, &item.Reason,
-			&item.SecretVersion, &until, &item.Position, &item.Waiting, &item.Dead); err != nil {
+			&item.SecretVersion, &until, &item.Position, &item.Waiting, &item.DeadLetters); err != nil {
 			return err
 		}
 		if until != 0 {

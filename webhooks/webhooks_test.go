@@ -374,7 +374,7 @@ func TestWhatIsTooMuchToWaitIsADeadLetterAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "10000 events waited already", dead.Items[0].Problem)
 	require.Equal(t, many[len(many)-1].position, dead.Items[0].Position)
-	require.Equal(t, KeptDeadLetters, items[0].Dead, "the oldest are dropped")
+	require.Equal(t, KeptDeadLetters, items[0].DeadLetters, "the oldest are dropped")
 	require.Equal(t, 2*KeptDeadLetters, outcomes(s)[outcomeDead])
 }
 

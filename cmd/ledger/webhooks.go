@@ -76,7 +76,7 @@ func (c webhookListCommand) Run(ctx context.Context, std *streams) error {
 		if len(item.Types) > 0 {
 			events = strings.Join(item.Types, ", ")
 		}
-		t.Row(item.WebhookID, status, item.Waiting, item.Dead, item.URL, events, item.Description)
+		t.Row(item.WebhookID, status, item.Waiting, item.DeadLetters, item.URL, events, item.Description)
 	})
 }
 
