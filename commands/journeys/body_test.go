@@ -2,7 +2,6 @@ package journeys
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -171,7 +170,7 @@ func (d drawer) accessCommand(name string, pair commands.PairFields) commands.Co
 	case "MarkNotificationsRead":
 		return commands.MarkNotificationsRead{UpTo: max(1, d.end()-pick(d, int64(0), 1, 5, -1))}
 	}
-	panic(fmt.Sprintf("journeys cannot draw a %s", name))
+	return d.webhookCommand(name)
 }
 
 // encode is a command's body.

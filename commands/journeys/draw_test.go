@@ -93,7 +93,7 @@ func (d drawer) step() turn {
 }
 
 // steps are the guide's, as often as their commands are drawn.
-var steps = []string{"S6", "S6", "S6", "S6", "S6", "S9", "S9", "S9", "S5", "S5", "S5", "S4", "S4", "S4", "S2", "S2", "S10", "S10", "S3", "S8", "S7", "S11", "S1"}
+var steps = []string{"S6", "S6", "S6", "S6", "S6", "S9", "S9", "S9", "S5", "S5", "S5", "S4", "S4", "S4", "S2", "S2", "S10", "S10", "S3", "S8", "S7", "S11", "S1", commands.WebhookStep, commands.WebhookStep}
 
 // rare are the commands that end a story, or begin another one.
 var rare = []string{"RegisterAccount", "CloseAccount", "UpdateAccountDetails", "TerminatePartnership", "EndCollaboration", "BlockClient"}
@@ -122,6 +122,7 @@ type about struct {
 	InvitationID  uuid.UUID `json:"invitationId"`
 	SessionID     uuid.UUID `json:"sessionId"`
 	TaskID        uuid.UUID `json:"taskId"`
+	WebhookID     uuid.UUID `json:"webhookId"`
 }
 
 // subject finds out whom and what a command is about.
@@ -135,6 +136,9 @@ func (j *journey) subject(command commands.Command) about {
 	}
 	if t := j.tasks[a.TaskID]; t != nil {
 		a.ConsultancyID, a.ClientID = j.firms[0], t.client
+	}
+	if h := j.webhooks[a.WebhookID]; h != nil {
+		a.AccountID = h.account
 	}
 	if a.AccountID == uuid.Nil {
 		a.AccountID = a.ConsultancyID

@@ -91,6 +91,9 @@ func (j *journey) requireAsModelled() {
 	for of, upTo := range j.readings {
 		require.Equal(j.t, upTo, read[domain.Notifications](j, domain.NotificationsStream, domain.NotificationsID(of.account, of.user)).UpTo)
 	}
+	for _, id := range j.hooks {
+		j.requireWebhook(id)
+	}
 	for id, known := range j.tasks {
 		require.Equal(j.t, known.status, string(read[domain.Task](j, domain.TaskStream, id).Status))
 	}
@@ -296,6 +299,11 @@ func (j *journey) requireActsForOneAccount(actor domain.Actor, streams []string)
 	for id, t := range j.tasks {
 		if slices.Contains(clients, t.client) {
 			own = append(own, taskFact(id))
+		}
+	}
+	for id, h := range j.webhooks {
+		if h.account == actor.AccountID {
+			own = append(own, webhookFact(id))
 		}
 	}
 	for _, stream := range streams {

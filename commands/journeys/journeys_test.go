@@ -159,6 +159,8 @@ type journey struct {
 	custom       map[uuid.UUID][]domain.Role
 	invited      []invited
 	opened       []uuid.UUID
+	hooks        []uuid.UUID
+	secrets      []string
 	done         []done
 	dana         uuid.UUID // one person whom several accounts may invite
 }
@@ -270,6 +272,8 @@ func (j *journey) learn(command commands.Command, created any) {
 		c := command.(commands.CreateRole)
 		j.custom[c.AccountID] = append(j.custom[c.AccountID], r.RoleID)
 		j.names[string(r.RoleID)] = fmt.Sprintf("own%d", len(j.custom[c.AccountID]))
+	case commands.WebhookResult:
+		j.learnWebhook(r)
 	case commands.SessionResult:
 		j.opened = append(j.opened, r.SessionID)
 		j.names[r.SessionID.String()] = fmt.Sprintf("session%d", len(j.opened))

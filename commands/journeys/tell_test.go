@@ -15,7 +15,7 @@ import (
 // told are the fields of commands that a line tells, with the words for them, in their order.
 var told = [][2]string{
 	{"type", "type"}, {"accountId", "of"}, {"consultancyId", "firm"}, {"clientId", "client"}, {"userId", "user"}, {"userIds", "users"}, {"roleId", "role"}, {"suggestedRole", "role"},
-	{"invitationId", "invitation"}, {"sessionId", "session"}, {"taskId", "task"}, {"externalRef", "ref"}, {"section", "section"}, {"title", "title"}, {"dueAt", "due"},
+	{"invitationId", "invitation"}, {"sessionId", "session"}, {"taskId", "task"}, {"webhookId", "webhook"}, {"url", "to"}, {"types", "types"}, {"externalRef", "ref"}, {"section", "section"}, {"title", "title"}, {"dueAt", "due"},
 	{"sections", "sections"}, {"name", "name"}, {"role", "role"}, {"permissions", "may"}, {"plan", "plan"}, {"status", "status"}, {"firmKind", "kind"}, {"tradeName", "tradeName"},
 	{"revision", "revision"}, {"reason", "reason"}, {"expiresAt", "until"},
 }

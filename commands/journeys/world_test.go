@@ -22,6 +22,7 @@ type world struct {
 	pairs    map[domain.Pair]*pair
 	sessions map[uuid.UUID]*session
 	tasks    map[uuid.UUID]*task
+	webhooks map[uuid.UUID]*webhook
 	readings map[memberOf]int64 // up to which position people have read their notifications
 	grants   int                // given so far
 	end      func() int64       // position of the log's end
@@ -116,7 +117,7 @@ func newWorld(clock, logged time.Time) *world {
 	return &world{
 		clock: clock, logged: logged,
 		accounts: map[uuid.UUID]*account{}, partners: map[uuid.UUID]*partner{}, pairs: map[domain.Pair]*pair{},
-		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, readings: map[memberOf]int64{},
+		sessions: map[uuid.UUID]*session{}, tasks: map[uuid.UUID]*task{}, webhooks: map[uuid.UUID]*webhook{}, readings: map[memberOf]int64{},
 	}
 }
 
@@ -159,6 +160,7 @@ func partnerFact(id uuid.UUID) string { return "partnership-" + id.String() }
 func pairFact(of domain.Pair) string  { return "collaboration-" + of.CollaborationID().String() }
 func sessionFact(id uuid.UUID) string { return "session-" + id.String() }
 func taskFact(id uuid.UUID) string    { return "task-" + id.String() }
+func webhookFact(id uuid.UUID) string { return "webhook-" + id.String() }
 func listFact(of memberOf) string {
 	return "notifications-" + domain.NotificationsID(of.account, of.user).String()
 }
