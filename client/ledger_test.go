@@ -133,7 +133,7 @@ func (l *ledger) serve(ctx context.Context, parts *sync.WaitGroup, db *sqldb.DB)
 func (l *ledger) startRelay() {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = feed.NewRelay(l.log, l.conn, quiet()).Run(ctx) }) // it is stopped
+	running.Go(func() { _ = feed.NewRelay(l.log, l.conn, feed.Settings{}, quiet()).Run(ctx) }) // it is stopped
 	l.stopRelay = func() {
 		stop()
 		running.Wait()

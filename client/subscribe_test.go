@@ -218,7 +218,7 @@ func TestAnotherIncarnationOfTheLogEndsASubscription(t *testing.T) {
 		require.NoError(t, js.DeleteStream(t.Context(), client.StreamName))
 		ctx, cancel := context.WithCancel(t.Context())
 		var relaying sync.WaitGroup
-		relaying.Go(func() { _ = feed.NewRelay(other.log, l.conn, quiet()).Run(ctx) }) // it is stopped
+		relaying.Go(func() { _ = feed.NewRelay(other.log, l.conn, feed.Settings{}, quiet()).Run(ctx) }) // it is stopped
 		defer relaying.Wait()
 		defer cancel()
 		require.ErrorIs(t, s.failure(), client.ErrOtherEpoch)

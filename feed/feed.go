@@ -42,22 +42,23 @@ var errNoSubject = errors.New("feed: an event has no subject")
 
 // streamConfig is the stream as the relay makes it when there is none. A stream that exists is left as its operator has set it.
 //
-// Events are kept for ever. Single ones cannot be deleted, since a hole could never be filled again; purging old ones to win back
-// space, and deleting the whole stream to have it filled anew, remain possible. It has one replica, which is safe: what a broker
-// loses is published again. On a cluster raise that with `nats stream edit LEDGER --replicas 3`, so that readers need not wait.
-func streamConfig(epoch uuid.UUID) jetstream.StreamConfig {
-	return jetstream.StreamConfig{
+// Single events cannot be deleted, since a hole could never be filled again; purging old ones to win back space, and deleting the
+// whole stream to have it filled anew, remain possible. One replica is safe: what a broker loses is published again.
+func streamConfig(epoch uuid.UUID, first int64, settings Settings) jetstream.StreamConfig {
+	config := jetstream.StreamConfig{
 		Name:        StreamName,
 		Description: "The collaboration ledger's events: the sequence is the position in the log",
 		Subjects:    []string{allSubjects},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
-		Replicas:    1,
+		FirstSeq:    uint64(first),
 		DenyDelete:  true,
 		AllowDirect: true,
 		Metadata:    map[string]string{EpochMetadata: epoch.String()},
 	}
+	settings.apply(&config)
+	return config
 }
 
 // Subject is where an event is published: ledger.events.<stream kind>.<event>.<id>, for example

@@ -35,6 +35,11 @@ func newLog(t testing.TB) *eventstore.Store { return openLog(t, sqldbtest.SQLite
 // openLog opens the log in a database.
 func openLog(t testing.TB, db *sqldb.DB) *eventstore.Store {
 	t.Helper()
+	return openLogWith(t, db, eventstore.Options{})
+}
+
+func openLogWith(t testing.TB, db *sqldb.DB, options eventstore.Options) *eventstore.Store {
+	t.Helper()
 	var backend eventstore.Backend
 	var err error
 	switch db.Dialect {
@@ -44,7 +49,7 @@ func openLog(t testing.TB, db *sqldb.DB) *eventstore.Store {
 		backend, err = sqlite.New(t.Context(), db)
 	}
 	require.NoError(t, err)
-	log, err := eventstore.Open(t.Context(), backend, eventstore.Options{})
+	log, err := eventstore.Open(t.Context(), backend, options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
 	return log
@@ -141,8 +146,13 @@ type relaying struct {
 // relay starts a relay, and stops it at the end of the test if it still runs.
 func relay(t testing.TB, log *eventstore.Store, conn *nats.Conn) *relaying {
 	t.Helper()
+	return relayWith(t, log, conn, feed.Settings{})
+}
+
+func relayWith(t testing.TB, log *eventstore.Store, conn *nats.Conn, settings feed.Settings) *relaying {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &relaying{Relay: feed.NewRelay(log, conn, quiet()), stop: cancel, ended: make(chan error, 1)}
+	r := &relaying{Relay: feed.NewRelay(log, conn, settings, quiet()), stop: cancel, ended: make(chan error, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

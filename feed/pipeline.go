@@ -79,10 +79,9 @@ func (p *pipeline) locate(ctx context.Context) (eventstore.Checkpoint, error) {
 		return eventstore.Checkpoint{}, err
 	}
 	if missing {
-		if stream, err = p.js.CreateStream(ctx, streamConfig(head.Epoch)); err != nil {
-			return eventstore.Checkpoint{}, fmt.Errorf("feed: cannot create the stream %s: %w", StreamName, err)
+		if stream, err = p.create(ctx, head); err != nil {
+			return eventstore.Checkpoint{}, err
 		}
-		p.relay.log.Info("feed: created the stream", "stream", StreamName, "epoch", head.Epoch)
 	}
 	from := eventstore.Checkpoint{Epoch: head.Epoch, Position: int64(stream.CachedInfo().State.LastSeq)}
 	if err := sameEpoch(stream, head.Epoch); err != nil {
@@ -95,9 +94,39 @@ func (p *pipeline) locate(ctx context.Context) (eventstore.Checkpoint, error) {
 	if err := p.sameEvent(ctx, stream, from.Position); err != nil {
 		return eventstore.Checkpoint{}, err
 	}
+	if err := p.configure(ctx, stream); err != nil {
+		return eventstore.Checkpoint{}, err
+	}
 	p.epoch = head.Epoch
 	p.relay.begin(from.Position, head.Position)
 	return from, nil
+}
+
+// create makes the stream, so that the next event is the first of those that the relay's settings let it keep.
+func (p *pipeline) create(ctx context.Context, head eventstore.Head) (jetstream.Stream, error) {
+	first, err := p.relay.settings.firstKept(ctx, p.relay.store, head.Position, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	stream, err := p.js.CreateStream(ctx, streamConfig(head.Epoch, first, p.relay.settings))
+	if err != nil {
+		return nil, fmt.Errorf("feed: cannot create the stream %s: %w", StreamName, err)
+	}
+	p.relay.log.Info("feed: created the stream", "stream", StreamName, "epoch", head.Epoch, "first", first)
+	return stream, nil
+}
+
+// configure sets a stream that exists to the relay's settings. What cannot be had now, as more replicas than brokers are up, keeps no
+// event from its way.
+func (p *pipeline) configure(ctx context.Context, stream jetstream.Stream) error {
+	config := stream.CachedInfo().Config
+	if !p.relay.settings.apply(&config) {
+		return nil
+	}
+	if _, err := p.js.UpdateStream(ctx, config); err != nil {
+		p.relay.log.Warn("feed: the stream keeps its settings", "stream", StreamName, "error", err)
+	}
+	return ctx.Err()
 }
 
 // stream asks the broker for the stream and its state.

@@ -17,7 +17,6 @@ import (
 // Limits of a reconciliation.
 const (
 	MaxDifferences = 100                    // that a reconciliation lists; it counts all of them
-	fetchMessages  = 500                    // that are asked of the broker at a time
 	catchUpWait    = 2 * time.Second        // for a relay that runs elsewhere to publish what the log holds already
 	catchUpPoll    = 100 * time.Millisecond // between two looks whether it has
 )
@@ -119,6 +118,7 @@ func (r *Reconciliation) compare(ctx context.Context, store *eventstore.Store, s
 	if err != nil {
 		return err
 	}
+	defer published.stop()
 	for at := r.First - 1; at < r.Last; {
 		page, err := store.ReadAll(ctx, at, int(min(r.Last-at, eventstore.MaxPageEvents)))
 		if err != nil {
@@ -127,12 +127,14 @@ func (r *Reconciliation) compare(ctx context.Context, store *eventstore.Store, s
 		if len(page) == 0 {
 			break
 		}
-		for _, record := range page {
-			message, err := published.at(ctx, record.Position)
-			if err != nil {
-				return err
+		messages, kept, err := published.page(ctx, stream, page)
+		if err != nil {
+			return err
+		}
+		for i, record := range page {
+			if messages[i] != nil || record.Position >= kept {
+				r.compareEvent(record, messages[i])
 			}
-			r.compareEvent(record, message)
 		}
 		at = page[len(page)-1].Position
 		progress(at-r.First+1, r.Last-r.First+1)
@@ -164,14 +166,16 @@ func (r *Reconciliation) compareEvent(record eventstore.Record, message jetstrea
 	}
 }
 
-// published reads the stream in order, with one message of foresight.
+// published reads the stream in order.
 type published struct {
-	consumer jetstream.Consumer
-	last     int64 // sequence up to which there are messages
-	batch    []jetstream.Msg
-	read     int64 // sequence of the last message that was taken from the broker
+	messages jetstream.MessagesContext // nil when there are none
+	last     int64                     // sequence up to which there are messages
+	read     int64                     // sequence up to which they are read
+	latest   jetstream.Msg             // the one at that sequence; nil before the first, and at the end of a stream that has lost its tail
 }
 
+// newPublished begins with the message first. An iterator goes on by itself when its consumer is lost with a broker, or, on a cluster,
+// is not known everywhere yet.
 func newPublished(ctx context.Context, stream jetstream.Stream, first, last int64) (*published, error) {
 	if first == 0 || first > last {
 		return &published{last: last, read: last}, nil // it is empty
@@ -180,60 +184,69 @@ func newPublished(ctx context.Context, stream jetstream.Stream, first, last int6
 	if err != nil {
 		return nil, fmt.Errorf("feed: cannot read the stream %s: %w", StreamName, err)
 	}
-	return &published{consumer: consumer, last: last, read: first - 1}, nil
+	messages, err := consumer.Messages()
+	if err != nil {
+		return nil, fmt.Errorf("feed: cannot read the stream %s: %w", StreamName, err)
+	}
+	return &published{messages: messages, last: last, read: first - 1}, nil
+}
+
+func (p *published) stop() {
+	if p.messages != nil {
+		p.messages.Stop()
+	}
+}
+
+// page is the messages of a page of records; nil where the stream has none. One before the position kept is not lost: the stream's
+// limits, or an operator, have let it go meanwhile.
+func (p *published) page(ctx context.Context, stream jetstream.Stream, records []eventstore.Record) (messages []jetstream.Msg, kept int64, err error) {
+	lacks := false
+	for _, record := range records {
+		message, err := p.at(record.Position)
+		if err != nil {
+			return nil, 0, err
+		}
+		messages = append(messages, message)
+		lacks = lacks || message == nil
+	}
+	if !lacks {
+		return messages, 0, nil
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("feed: cannot read the state of the stream %s: %w", StreamName, err)
+	}
+	return messages, int64(info.State.FirstSeq), nil
 }
 
 // at is the message at a position; nil when the stream has lost it. Positions are asked for in order.
-func (p *published) at(ctx context.Context, position int64) (jetstream.Msg, error) {
-	for {
-		for len(p.batch) > 0 {
-			next := p.batch[0]
-			meta, err := next.Metadata()
-			if err != nil {
-				return nil, fmt.Errorf("feed: a message of the stream %s: %w", StreamName, err)
-			}
-			switch sequence := int64(meta.Sequence.Stream); {
-			case sequence > position:
-				return nil, nil
-			case sequence == position:
-				p.batch = p.batch[1:]
-				return next, nil
-			}
-			p.batch = p.batch[1:]
-		}
-		if p.read >= p.last {
-			return nil, nil
-		}
-		if err := p.fetch(ctx); err != nil {
+func (p *published) at(position int64) (jetstream.Msg, error) {
+	for p.read < position && p.read < p.last {
+		if err := p.next(); err != nil {
 			return nil, err
 		}
 	}
+	if p.read != position {
+		return nil, nil
+	}
+	return p.latest, nil
 }
 
-// fetch takes the next messages from the broker. When none comes the rest of the stream is lost.
-func (p *published) fetch(ctx context.Context) error {
-	batch, err := p.consumer.Fetch(int(min(fetchMessages, p.last-p.read)), jetstream.FetchMaxWait(requestWait))
+// next reads one message. When none comes the rest of the stream is lost.
+func (p *published) next() error {
+	message, err := p.messages.Next(jetstream.NextMaxWait(requestWait))
+	if errors.Is(err, nats.ErrTimeout) {
+		p.read, p.latest = p.last, nil
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("feed: cannot read the stream %s: %w", StreamName, err)
 	}
-	for message := range batch.Messages() {
-		p.batch = append(p.batch, message)
-	}
-	if err := batch.Error(); err != nil {
-		return fmt.Errorf("feed: cannot read the stream %s: %w", StreamName, err)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if len(p.batch) == 0 {
-		p.read = p.last
-		return nil
-	}
-	meta, err := p.batch[len(p.batch)-1].Metadata()
+	meta, err := message.Metadata()
 	if err != nil {
 		return fmt.Errorf("feed: a message of the stream %s: %w", StreamName, err)
 	}
-	p.read = int64(meta.Sequence.Stream)
+	p.read, p.latest = int64(meta.Sequence.Stream), message
 	return nil
 }
 

@@ -51,6 +51,22 @@ func TestACompleteStreamIsClean(t *testing.T) {
 	require.True(t, reconciled(t, log, conn).Clean())
 }
 
+func TestWhatIsLetGoDuringTheComparisonIsNotMissing(t *testing.T) {
+	log, conn := newLog(t), embed(t)
+	const count = 2*eventstore.MaxPageEvents + 7
+	appendEvents(t, log, count)
+	relay(t, log, conn).reaches(t, count)
+	found, err := feed.Reconcile(t.Context(), log, conn, func(done, _ int64) {
+		if done == eventstore.MaxPageEvents { // the first page is compared
+			require.NoError(t, stream(t, conn).Purge(t.Context(), jetstream.WithPurgeSequence(1_801)))
+		}
+	})
+	require.NoError(t, err)
+	require.True(t, found.Clean(), "%v", found.Differences)
+	require.Less(t, found.Compared, int64(count), "some had gone before they were read")
+	require.GreaterOrEqual(t, found.Compared, int64(count-800))
+}
+
 func TestEachDifferenceIsTold(t *testing.T) {
 	log, conn := newLog(t), embed(t)
 	appendEvents(t, log, 6)
@@ -86,7 +102,7 @@ func TestEachDifferenceIsTold(t *testing.T) {
 	// The only cure is a new stream.
 	require.NoError(t, feed.DeleteStream(t.Context(), conn))
 	require.NoError(t, feed.DeleteStream(t.Context(), conn), "that there is none is fine")
-	require.NoError(t, feed.NewRelay(log, conn, quiet()).CatchUp(t.Context()))
+	require.NoError(t, feed.NewRelay(log, conn, feed.Settings{}, quiet()).CatchUp(t.Context()))
 	require.True(t, reconciled(t, log, conn).Clean())
 	requireCopy(t, conn, log, 1)
 }
@@ -95,7 +111,7 @@ func TestAnEventLostAtTheStreamsEndIsTold(t *testing.T) {
 	log, conn := newLog(t), embed(t)
 	appendEvents(t, log, 3)
 	forged(t, log, conn)
-	require.NoError(t, feed.NewRelay(log, conn, quiet()).CatchUp(t.Context()))
+	require.NoError(t, feed.NewRelay(log, conn, feed.Settings{}, quiet()).CatchUp(t.Context()))
 	require.NoError(t, stream(t, conn).DeleteMsg(t.Context(), 3))
 	found := reconciled(t, log, conn)
 	require.EqualValues(t, 1, found.Differing)
@@ -121,11 +137,11 @@ func TestAStreamOfAnotherLogIsForeign(t *testing.T) {
 	log, other, conn := newLog(t), newLog(t), embed(t)
 	appendEvents(t, log, 3)
 	appendEvents(t, other, 3)
-	require.NoError(t, feed.NewRelay(other, conn, quiet()).CatchUp(t.Context()))
+	require.NoError(t, feed.NewRelay(other, conn, feed.Settings{}, quiet()).CatchUp(t.Context()))
 	found := reconciled(t, log, conn)
 	require.False(t, found.Clean())
 	require.Equal(t, feed.Foreign, found.Differences[0].Kind)
-	require.ErrorIs(t, feed.NewRelay(log, conn, quiet()).CatchUp(t.Context()), feed.ErrForeignStream)
+	require.ErrorIs(t, feed.NewRelay(log, conn, feed.Settings{}, quiet()).CatchUp(t.Context()), feed.ErrForeignStream)
 }
 
 func TestATailThatIsNotPublishedIsBehind(t *testing.T) {
@@ -135,7 +151,7 @@ func TestATailThatIsNotPublishedIsBehind(t *testing.T) {
 	require.False(t, found.Clean(), "there is no stream")
 	require.EqualValues(t, 3, found.Behind)
 
-	relayed := feed.NewRelay(log, conn, quiet())
+	relayed := feed.NewRelay(log, conn, feed.Settings{}, quiet())
 	require.NoError(t, relayed.CatchUp(t.Context()))
 	appendEvents(t, log, 2)
 	found = reconciled(t, log, conn)

@@ -34,18 +34,19 @@ const (
 // Any number of relays may share a stream, one per node, without a lease: whose event is refused knows that another was faster, and
 // stands by until that one falls silent.
 type Relay struct {
-	store *eventstore.Store
-	conn  *nats.Conn
-	log   *slog.Logger
+	store    *eventstore.Store
+	conn     *nats.Conn
+	settings Settings
+	log      *slog.Logger
 
 	mu       sync.Mutex
 	position int64
 	waiting  error
 }
 
-// NewRelay makes the relay of a store on a connection.
-func NewRelay(store *eventstore.Store, conn *nats.Conn, log *slog.Logger) *Relay {
-	return &Relay{store: store, conn: conn, log: log}
+// NewRelay makes the relay of a store on a connection. The settings are the stream's, and must be valid.
+func NewRelay(store *eventstore.Store, conn *nats.Conn, settings Settings, log *slog.Logger) *Relay {
+	return &Relay{store: store, conn: conn, settings: settings, log: log}
 }
 
 // Run relays until ctx ends, and returns its error. A broker or database that is away is waited for. What cannot heal by itself is

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 
 	"github.com/collabledger/collabledger/client"
+	"github.com/collabledger/collabledger/feed"
 )
 
 // cli is the command line's grammar. Every flag is also a variable: --nats-listen is LEDGER_NATS_LISTEN.
@@ -52,7 +54,22 @@ type storage struct {
 type broker struct {
 	NATS       string `name:"nats" placeholder:"URL" xor:"broker" help:"NATS server to publish the events on; without it, one runs inside."`
 	NATSListen string `name:"nats-listen" placeholder:"ADDR" xor:"broker" help:"Address at which the NATS server inside can be reached; without it, it opens no port."`
+	streamSettings
 }
+
+// streamSettings are how the broker keeps the events; see feed.Settings.
+type streamSettings struct {
+	StreamReplicas int           `placeholder:"N" help:"Brokers of a NATS cluster that each keep a copy of the stream, 1 in a new one; 3 survive the loss of one."`
+	StreamMaxAge   time.Duration `placeholder:"TIME" help:"How long the stream keeps an event, such as 720h; without it, a new one keeps all. Older ones are served over HTTP."`
+	StreamMaxBytes int64         `placeholder:"BYTES" help:"How much the stream keeps before its oldest events go; without it, a new one keeps all."`
+}
+
+func (s streamSettings) settings() feed.Settings {
+	return feed.Settings{Replicas: s.StreamReplicas, MaxAge: s.StreamMaxAge, MaxBytes: s.StreamMaxBytes}
+}
+
+// Validate is called by kong.
+func (s streamSettings) Validate() error { return s.settings().Validate() }
 
 // connection is how a command reaches a ledger that serves, and for whom it asks.
 type connection struct {

@@ -167,7 +167,7 @@ func (n *node) openBroker(ctx context.Context, dir *dataDir, config broker) (whe
 		return "", err
 	}
 	n.onClose(func() error { n.broker.Close(); return nil })
-	n.relay = feed.NewRelay(n.store, n.broker, n.log)
+	n.relay = feed.NewRelay(n.store, n.broker, config.settings(), n.log)
 	n.parts = append(n.parts, part{"relay to the broker", n.relay.Run})
 	return where, nil
 }

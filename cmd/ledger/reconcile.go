@@ -16,10 +16,11 @@ import (
 // reconcileCommand compares the broker's stream with the log, and mends it.
 type reconcileCommand struct {
 	storage
-	NATS   string `name:"nats" placeholder:"URL" help:"NATS server that the events are published on; without it, the one inside, in the folder."`
-	Repair bool   `help:"Publish what the stream lacks at its end."`
-	Refill bool   `help:"When the stream holds something wrong: delete it, with all its consumers, and fill a new one from the log."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	NATS string `name:"nats" placeholder:"URL" help:"NATS server that the events are published on; without it, the one inside, in the folder."`
+	streamSettings
+	Repair bool `help:"Publish what the stream lacks at its end."`
+	Refill bool `help:"When the stream holds something wrong: delete it, with all its consumers, and fill a new one like it from the log."`
+	JSON   bool `name:"json" help:"Print JSON."`
 }
 
 // Help tells what is compared, and when it may run.
@@ -124,17 +125,23 @@ func (c reconcileCommand) brokerDir() (path string, release func(), err error) {
 
 // mend does what the flags allow and what was found asks for, and compares again.
 func (c reconcileCommand) mend(ctx context.Context, store *eventstore.Store, conn *nats.Conn, found feed.Reconciliation, log *slog.Logger) (mended bool, err error) {
+	settings := c.settings()
 	switch {
 	case found.Clean():
 		return false, nil
 	case found.Differing > 0 && c.Refill:
+		had, err := feed.SettingsOf(ctx, conn)
+		if err != nil {
+			return false, err
+		}
+		settings = settings.Or(had)
 		if err := feed.DeleteStream(ctx, conn); err != nil {
 			return false, err
 		}
 	case found.Differing > 0 || !c.Repair && !c.Refill:
 		return false, nil
 	}
-	if err := feed.NewRelay(store, conn, log).CatchUp(ctx); err != nil {
+	if err := feed.NewRelay(store, conn, settings, log).CatchUp(ctx); err != nil {
 		return false, err
 	}
 	again, err := feed.Reconcile(ctx, store, conn, func(int64, int64) {})

@@ -285,7 +285,7 @@ func (c FeedConfig) relayOnce(ctx context.Context, log *preparedLog) (took time.
 	defer conn.Close()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	relay := feed.NewRelay(log.store, conn, c.Log)
+	relay := feed.NewRelay(log.store, conn, feed.Settings{}, c.Log)
 	began := time.Now()
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(running) }()
