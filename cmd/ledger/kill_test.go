@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/client"
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
@@ -103,20 +106,27 @@ func collaborating(t *testing.T, operator *client.Client) (consultancy, business
 	return consultancy, business, pair
 }
 
-// freeAddress is an address on which nobody listens, for a server that has to come back to the same one.
+// freeAddress is an address on which nobody listens, for a server that has to come back to the same one: below the ports that systems
+// give to outgoing connections, of which one may be that of a client which tries to reach the server while it is away.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	const lowest, highest, tries = 20_000, 30_000, 100
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.N(highest-lowest)))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, listener.Close())
+			return address
+		}
+	}
+	require.FailNow(t, "no free port")
+	return ""
 }
 
-// persist submits a command under one id until the ledger answers, however often it is killed meanwhile.
+// persist submits a command under one id until the ledger answers, however often it is killed meanwhile, or the command loses a race.
 func persist(ctx context.Context, ledger *client.Client, id uuid.UUID, name string, body any) (client.Answer, error) {
 	for {
 		answer, err := ledger.DoWithID(ctx, id, name, body)
-		if problem, ok := errors.AsType[*client.Problem](err); err == nil || ctx.Err() != nil || ok && problem.Status < 500 {
+		if problem, ok := errors.AsType[*client.Problem](err); err == nil || ctx.Err() != nil || ok && problem.Status < 500 && problem.Status != http.StatusConflict {
 			return answer, err
 		}
 	}
@@ -227,17 +237,16 @@ func requireFed(t *testing.T, js jetstream.JetStream, log []logEvent) {
 	}, loadWait, 50*time.Millisecond, "the broker catches up")
 	consumer, err := js.OrderedConsumer(t.Context(), feed.StreamName, jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
-	for got := 0; got < len(log); {
-		batch, err := consumer.Fetch(min(500, len(log)-got))
+	messages, err := consumer.Messages()
+	require.NoError(t, err)
+	defer messages.Stop()
+	for i, event := range log {
+		message, err := messages.Next(jetstream.NextMaxWait(loadWait))
 		require.NoError(t, err)
-		for message := range batch.Messages() {
-			metadata, err := message.Metadata()
-			require.NoError(t, err)
-			require.EqualValues(t, got+1, metadata.Sequence.Stream)
-			require.True(t, bytes.Equal(log[got].raw, message.Data()), "event %d is the same to the byte", got+1)
-			got++
-		}
-		require.NoError(t, batch.Error())
+		metadata, err := message.Metadata()
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, metadata.Sequence.Stream)
+		require.True(t, bytes.Equal(event.raw, message.Data()), "event %d is the same to the byte", i+1)
 	}
 }
 
@@ -408,4 +417,31 @@ func TestCommandsAndQueriesWorkWithoutTheBroker(t *testing.T) {
 	js, err := jetstream.New(conn)
 	require.NoError(t, err)
 	requireFed(t, js, wholeLog(t, operator))
+}
+
+// TestABrokerThatIsFrozenIsWaitedFor stops a broker's process without ending it, so that its connections stay open and nothing
+// answers. Commands go on, /readyz tells how far the feed is behind, and what the broker took before it froze is not there twice.
+func TestABrokerThatIsFrozenIsWaitedFor(t *testing.T) {
+	address := freeAddress(t)
+	broker := startHelped(t, asBroker, brokerSetup{Dir: t.TempDir(), Address: address})
+	server := startServer(t, "--nats", "nats://"+address)
+	operator := server.Client()
+	consultancy, _, pair := collaborating(t, operator)
+	feedIs := func(fits func(api.FeedStatus) bool) {
+		require.Eventually(t, func() bool {
+			ready, err := readiness(context.Background(), server.URL)
+			return err == nil && ready.Feed != nil && fits(*ready.Feed)
+		}, readyWait, pollEvery)
+	}
+	feedIs(func(feed api.FeedStatus) bool { return feed.State == "live" })
+
+	require.NoError(t, broker.cmd.Process.Signal(syscall.SIGSTOP))
+	const count = 10
+	for range count {
+		must(t, operator.As(consultancy.id, consultancy.owner), "SendMessage", commands.SendMessage{PairFields: pair, Body: "Good morning"})
+	}
+	feedIs(func(feed api.FeedStatus) bool { return feed.Behind == count && feed.Error != "" })
+	require.NoError(t, broker.cmd.Process.Signal(syscall.SIGCONT))
+	feedIs(func(feed api.FeedStatus) bool { return feed.State == "live" && feed.Behind == 0 })
+	requireFed(t, jetStream(t, address), wholeLog(t, operator))
 }
