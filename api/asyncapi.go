@@ -2,6 +2,7 @@ package api
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,7 +67,7 @@ type asyncComponents struct {
 	Schemas  map[string]*huma.Schema `json:"schemas"`
 }
 
-// asyncAPI describes the feed: a channel for each type of event, from the same list as everything else.
+// asyncAPI describes the feed: a channel for each event, with a message for each of its versions, from the same list as everything else.
 func asyncAPI(version string) asyncDocument {
 	const schemas = "#/components/schemas/"
 	shared := eventRegistry(schemas)
@@ -85,23 +86,23 @@ func asyncAPI(version string) asyncDocument {
 	}
 	var events []*huma.Schema
 	for _, event := range domain.Events() {
-		document.Channels[event.Name] = asyncChannel{
-			Address: eventSubject(event) + ".{id}", Title: event.Title,
-			Messages:   map[string]asyncRef{"event": {"#/components/messages/" + event.Name}},
+		name := domain.Unversioned(event.Name)
+		messages := map[string]asyncRef{}
+		for _, version := range append(slices.Clone(event.Earlier), event) {
+			messages[strings.TrimPrefix(version.Name, name+".")] = asyncRef{"#/components/messages/" + version.Name}
+			document.Components.Messages[version.Name] = asyncEvent(version, schemas)
+			schema := eventDataSchema(shared, version)
+			events = append(events, schema)
+			document.Components.Schemas[version.Name] = schema
+		}
+		document.Channels[name] = asyncChannel{
+			Address: eventSubjects + "." + name + ".{id}", Title: event.Title, Messages: messages,
 			Parameters: map[string]map[string]string{"id": {"description": "The id in the stream's name, " + event.Stream + "-{id}"}},
 		}
-		document.Operations["publish-"+event.Name] = asyncOperation{Action: "send", Channel: asyncRef{"#/channels/" + event.Name}, Summary: event.Title}
-		document.Components.Messages[event.Name] = asyncEvent(event, schemas)
-		events = append(events, eventDataSchema(shared, event))
-		document.Components.Schemas[event.Name] = events[len(events)-1]
+		document.Operations["publish-"+name] = asyncOperation{Action: "send", Channel: asyncRef{"#/channels/" + name}, Summary: event.Title}
 	}
 	maps.Copy(document.Components.Schemas, sharedSchemas(shared, events...))
 	return document
-}
-
-// eventSubject is what the subject of an event is but for the id at its end.
-func eventSubject(event domain.EventType) string {
-	return strings.Join([]string{eventSubjects, event.Stream, strings.Split(event.Name, ".")[1]}, ".")
 }
 
 // asyncEvent is the message of an event on the broker.

@@ -71,6 +71,9 @@ func TestEventsAreFiltered(t *testing.T) {
 		"of types": {"", "type=account.AccountRegistered.v1,collaboration.CollaborationRequested.v1", func(r eventstore.Record) bool {
 			return r.Type == "account.AccountRegistered.v1" || r.Type == "collaboration.CollaborationRequested.v1"
 		}},
+		"of all versions of types": {"", "type=account.AccountRegistered,collaboration.CollaborationRequested.v1", func(r eventstore.Record) bool {
+			return r.Type == "account.AccountRegistered.v1" || r.Type == "collaboration.CollaborationRequested.v1"
+		}},
 		"of a party": {"", "party=" + w.espiga.account.String(), func(r eventstore.Record) bool { return names(r, w.espiga.account) }},
 		"of all of these": {"", "type=account.AccountRegistered.v1&party=" + w.espiga.account.String(), func(r eventstore.Record) bool {
 			return r.Type == "account.AccountRegistered.v1" && names(r, w.espiga.account)

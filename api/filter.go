@@ -15,7 +15,7 @@ import (
 // EventFilter is which events a caller asks for, as the parameters say. Without one it is all that are theirs to see.
 type EventFilter struct {
 	Stream string `query:"stream" maxLength:"100" doc:"Only events of this stream, for example collaboration-0192f3c4-0000-7000-8000-000000000001"`
-	Type   string `query:"type" maxLength:"2000" doc:"Only events of these types, divided by commas, for example collaboration.AccessGranted.v1"`
+	Type   string `query:"type" maxLength:"2000" doc:"Only events of these types, divided by commas, for example collaboration.AccessGranted.v1, or collaboration.AccessGranted for all versions"`
 	Party  string `query:"party" maxLength:"36" doc:"Only events to which this account is a party"`
 }
 
@@ -56,7 +56,7 @@ func (e *edge) shows(v projections.Viewer, w wanted, record eventstore.Record) (
 	switch {
 	case w.stream != eventstore.StreamID{} && record.Stream != w.stream:
 		return false, nil
-	case len(w.types) > 0 && !slices.Contains(w.types, record.Type):
+	case len(w.types) > 0 && !domain.AnyOf(w.types, record.Type):
 		return false, nil
 	case v.MaySee() && w.party == uuid.Nil: // without a party to name: whoever sees everything
 		return true, nil

@@ -19,10 +19,10 @@ import (
 func schemaPath(eventType string) string { return "/schemas/" + eventType + ".json" }
 
 // EventSchemas are the JSON Schemas (2020-12) of the events' data, by wire name, each a document of its own. They are open: a later
-// ledger may add optional members, and readers ignore what they do not know. Any other change of shape is a new event type.
+// ledger may add optional members, and readers ignore what they do not know. Any other change of shape is another version of the type, whose earlier schemas stay.
 func EventSchemas() (map[string][]byte, error) {
 	documents := map[string][]byte{}
-	for _, event := range domain.Events() {
+	for _, event := range domain.Versions() {
 		shared := eventRegistry("#/$defs/")
 		schema := eventDataSchema(shared, event)
 		schema.Extensions = map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": schemaPath(event.Name)}
@@ -56,6 +56,10 @@ func sharedSchemas(shared huma.Registry, events ...*huma.Schema) map[string]*hum
 func eventDataSchema(shared huma.Registry, event domain.EventType) *huma.Schema {
 	schema := shared.Schema(reflect.TypeOf(event.Example), false, "")
 	schema.Title, schema.Description = event.Name, event.Title+"."
+	if event.Successor != "" {
+		schema.Deprecated = true
+		schema.Description += " Written no longer: " + event.Successor + " came after it."
+	}
 	open(schema)
 	for _, part := range shared.Map() {
 		open(part)

@@ -12,9 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/domain"
@@ -134,7 +137,7 @@ func TestWhatBreaksReadersIsFound(t *testing.T) {
 // What the ledger writes, and has ever written, is what the schemas say.
 func TestEventsFitTheirSchemas(t *testing.T) {
 	documents := schemas(t)
-	for _, event := range domain.Events() {
+	for _, event := range domain.Versions() {
 		example, err := json.Marshal(event.Example)
 		require.NoError(t, err)
 		golden, err := os.ReadFile("../domain/testdata/events/" + event.Name + ".json")
@@ -167,6 +170,75 @@ func misfits(t *testing.T, document, data []byte) []error {
 	result := &huma.ValidateResult{}
 	huma.Validate(registry, &schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, result)
 	return result.Errors
+}
+
+// Whatever the schema of an old version lets data be, the ledger reads it and can tell it in the next version, as that one's schema says.
+func TestWhatFitsAnOldSchemaFitsTheNextOneUpcast(t *testing.T) {
+	documents, catalog := schemas(t), domain.NewCatalog()
+	upcasters := 0
+	for _, version := range domain.Versions() {
+		if version.Successor == "" {
+			continue
+		}
+		upcasters++
+		t.Run(version.Name, func(t *testing.T) {
+			schema := parsed(t, documents[version.Name])
+			rapid.Check(t, func(rt *rapid.T) {
+				was, err := json.Marshal(valid(rt, schema, schema))
+				require.NoError(rt, err)
+				require.Empty(rt, misfits(t, documents[version.Name], was), "%s", was)
+				event, err := catalog.Decode(version.Name, was)
+				require.NoError(rt, err, "%s", was)
+				is, err := json.Marshal(event)
+				require.NoError(rt, err)
+				require.Empty(rt, misfits(t, documents[event.EventType()], is), "%s", is)
+				again, err := catalog.Decode(event.EventType(), is)
+				require.NoError(rt, err)
+				require.Equal(rt, event, again)
+			})
+		})
+	}
+	require.Positive(t, upcasters)
+}
+
+// valid draws a value that fits a schema, a part of a document.
+func valid(t *rapid.T, document, schema map[string]any) any {
+	if ref, ok := schema["$ref"].(string); ok {
+		schema = document["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
+	switch schema["type"] {
+	case "string":
+		switch schema["format"] {
+		case "uuid":
+			return uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid")).String()
+		case "date-time":
+			return time.UnixMicro(rapid.Int64Range(0, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()).Draw(t, "time")).UTC()
+		}
+		return rapid.String().Draw(t, "text")
+	case "integer":
+		return rapid.Int64Range(-1<<53+1, 1<<53-1).Draw(t, "number") // of those that are exact in JSON everywhere
+	case "array":
+		return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) any { return valid(t, document, schema["items"].(map[string]any)) }), 0, 3).Draw(t, "list")
+	case "object":
+		object := map[string]any{}
+		if of, ok := schema["additionalProperties"].(map[string]any); ok {
+			for range rapid.IntRange(0, 3).Draw(t, "members") {
+				object[rapid.String().Draw(t, "member")] = valid(t, document, of)
+			}
+		}
+		required, _ := schema["required"].([]any)
+		properties, _ := schema["properties"].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(properties)) {
+			if slices.Contains(required, any(name)) || rapid.Bool().Draw(t, name) {
+				object[name] = valid(t, document, properties[name].(map[string]any))
+			}
+		}
+		if rapid.Bool().Draw(t, "more") {
+			object["somethingNew"] = true // schemas are open
+		}
+		return object
+	}
+	panic(fmt.Sprintf("events' schemas have no %v so far: teach valid about it", schema["type"]))
 }
 
 func TestAnEventsSchemaIsWhereTheEventSays(t *testing.T) {
@@ -208,9 +280,10 @@ func TestAsyncAPIDescribesEveryEvent(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.status)
 	require.NoError(t, json.Unmarshal(answer.body, &document))
 	require.Equal(t, "3.0.0", document.AsyncAPI)
-	for _, event := range domain.Events() {
-		require.Contains(t, document.Channels, event.Name)
-		require.Equal(t, "#/components/messages/"+event.Name, document.Channels[event.Name].Messages["event"].Ref)
+	for _, event := range domain.Versions() {
+		name := domain.Unversioned(event.Name)
+		require.Contains(t, document.Channels, name)
+		require.Equal(t, "#/components/messages/"+event.Name, document.Channels[name].Messages[strings.TrimPrefix(event.Name, name+".")].Ref)
 		require.Contains(t, document.Components.Messages, event.Name)
 		require.Contains(t, document.Components.Schemas, event.Name)
 	}

@@ -54,7 +54,7 @@ func (a *account) role(role domain.Role) (permissions domain.Permissions, versio
 func (c *checker) accountOf(f *fact, id uuid.UUID) *account {
 	c.in(f, domain.AccountStream, id)
 	a := get(c.accounts, id)
-	if f.Type != (domain.AccountRegistered{}).EventType() {
+	if _, registers := f.event.(domain.AccountRegistered); !registers {
 		c.must(a.registered.Position != 0, AccountState, nil, "account %s is not registered", id)
 	}
 	return a

@@ -18,7 +18,11 @@ type backtest struct {
 
 // before tries the rules on an event that is about to be folded.
 func (b *backtest) before(f *fact) {
-	if b == nil || len(b.policy.rules[f.Type]) == 0 {
+	if b == nil {
+		return
+	}
+	on := f.event.EventType() // of the newest version, whichever the record has
+	if len(b.policy.rules[on]) == 0 {
 		return
 	}
 	s := &subject{world: b.world, event: f.event, at: f.at(), actor: f.actor, grant: &grant{}}
@@ -26,7 +30,7 @@ func (b *backtest) before(f *fact) {
 	if s.pair = pair; ok {
 		s.grant = &get(b.world.collaborations, pair).grant
 	}
-	b.try(f.Type, s, []EventRef{f.ref})
+	b.try(on, s, []EventRef{f.ref})
 }
 
 // held tries the rules on a stretch of a grant which an event ends. The stretch is no longer than the grant.

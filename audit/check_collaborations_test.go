@@ -34,7 +34,7 @@ func wrongCollaborations() []wrong {
 		{"the consultancy writes first", audit.CollaborationState, listed, func(p *play) { p.by(anna, message(domain.ConsultancySide)) },
 			[]string{"MessageSent"}},
 		{"more read than written", audit.CollaborationState, active, func(p *play) {
-			p.by(anna, domain.ConversationRead{Pair: pair, Side: domain.ConsultancySide, UpTo: 2})
+			p.by(anna, domain.ConversationRead{Pair: pair, Side: domain.ConsultancySide, MessagesRead: 2})
 		}, []string{"ConversationRead"}},
 		{"a pair of the wrong kinds", audit.CollaborationState, listed, func(p *play) {
 			p.by(billing, account(abaco, domain.Consultancy, xavi)).by(xavi, domain.PartnershipApplied{ConsultancyID: abaco})

@@ -71,9 +71,9 @@ func (c *checker) foldConversation(f *fact) {
 	case domain.ConversationRead:
 		k := c.pairOf(f, e.Pair)
 		c.bySide(f, k, e.Pair, e.Side)
-		c.must(e.UpTo == k.messages && e.UpTo > k.read[e.Side], CollaborationState, nil,
-			"of %d messages %d were read, and now %d are", k.messages, k.read[e.Side], e.UpTo)
-		put(&k.read, e.Side, e.UpTo)
+		c.must(e.MessagesRead == k.messages && e.MessagesRead > k.read[e.Side], CollaborationState, nil,
+			"of %d messages %d were read, and now %d are", k.messages, k.read[e.Side], e.MessagesRead)
+		put(&k.read, e.Side, e.MessagesRead)
 	case domain.ClientBlocked:
 		k := c.pairOf(f, e.Pair)
 		c.byMember(f, managing(), e.ConsultancyID)

@@ -131,7 +131,7 @@ func (p *Policy) add(file ruleFile) error {
 	return nil
 }
 
-// typesNamed finds what a rule may be on: all versions of an event, or the stretches of a grant.
+// typesNamed finds what a rule may be on: an event, whose earlier versions are tried in the newest shape, or the stretches of a grant.
 func typesNamed(name string) []eventType {
 	if name == grantHeld {
 		return []eventType{{name: grantHeld, short: grantHeld, fields: heldFields()}}

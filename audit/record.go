@@ -145,18 +145,19 @@ func (c *checker) commandOf(f *fact) {
 	c.command = command{id: id, first: f.ref, actor: f.attrs.Actor, onBehalfOf: f.attrs.OnBehalfOf}
 }
 
-// decoder reads events' data by their wire names.
+// decoder reads events' data by their wire names, each version in its own shape.
 type decoder map[string]reflect.Type
 
 func newDecoder() decoder {
 	d := decoder{}
-	for _, t := range domain.Events() {
+	for _, t := range domain.Versions() {
 		d[t.Name] = reflect.TypeOf(t.Example)
 	}
 	return d
 }
 
-// event reads data strictly: it must be what the ledger itself would have written for the event, byte for byte.
+// event reads data strictly: it must be what the ledger itself would have written for that version, byte for byte. What comes out has
+// the newest shape.
 func (d decoder) event(name string, data []byte) (domain.Event, error) {
 	t, ok := d[name]
 	if !ok {
@@ -174,7 +175,7 @@ func (d decoder) event(name string, data []byte) (domain.Event, error) {
 	if !bytes.Equal(again, data) {
 		return nil, errors.New("its data is not written as the ledger writes it")
 	}
-	return event, nil
+	return domain.Newest(event), nil
 }
 
 // strictly decodes one JSON value that has no unknown fields and nothing behind it.

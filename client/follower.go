@@ -99,7 +99,7 @@ func (f *follower) handle(m *message.Message) ([]*message.Message, error) {
 	if err != nil {
 		return nil, Permanent(err)
 	}
-	return nil, f.handlers[cause.Type].handle(m.Context(), event, cause.Meta)
+	return nil, f.handlers[domain.Unversioned(cause.Type)].handle(m.Context(), event, cause.Meta)
 }
 
 // follow takes what the stream delivers. An event that is there already is acknowledged and left out, and what is missing before it
@@ -181,7 +181,7 @@ func (f *follower) take(ctx context.Context, r record, m *message.Message) error
 	}
 	reached := Position{Epoch: r.Epoch, Sequence: r.Position}
 	ctx = withCause(ctx, r)
-	if _, ok := f.handlers[r.Type]; !ok {
+	if _, ok := f.handlers[domain.Unversioned(r.Type)]; !ok {
 		if f.Skipped != nil {
 			f.Skipped(ctx, r.Meta)
 		}

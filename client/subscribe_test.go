@@ -332,7 +332,7 @@ func TestAFullPoisonQueueIsWaitedFor(t *testing.T) {
 
 func TestEventsWithoutAHandlerAreSkippedAndTold(t *testing.T) {
 	l := newLedger(t)
-	require.NoError(t, l.write(t.Context(), domain.ConversationRead{UpTo: 1}, unheardOf{}, domain.MessageSent{Body: "1"}, unheardOf{}))
+	require.NoError(t, l.write(t.Context(), domain.ConversationRead{MessagesRead: 1}, unheardOf{}, domain.MessageSent{Body: "1"}, unheardOf{}))
 	s := newService(t, l)
 	var mu sync.Mutex
 	var skipped []string
@@ -348,7 +348,7 @@ func TestEventsWithoutAHandlerAreSkippedAndTold(t *testing.T) {
 		return len(skipped) == 3
 	}, eventually, often)
 	s.stop()
-	require.Equal(t, []string{"1 collaboration.ConversationRead.v1", "2 collaboration.Unheard.v9", "4 collaboration.Unheard.v9"}, skipped)
+	require.Equal(t, []string{"1 collaboration.ConversationRead.v2", "2 collaboration.Unheard.v9", "4 collaboration.Unheard.v9"}, skipped)
 	require.EqualValues(t, 4, s.position().Sequence)
 	require.Equal(t, 3, s.counted("skipped"))
 	require.NoError(t, testutil.GatherAndCompare(s.Metrics.(*prometheus.Registry), strings.NewReader(`

@@ -31,8 +31,8 @@ func conversationScenarios() []scenario {
 		return raises(domain.MessageSent{Pair: firmAndShop, MessageID: fresh(1), From: from, Body: "Do you work with shops?"})
 	}
 	read := MarkConversationRead{theirs}
-	hasRead := func(side domain.Side, upTo int) then {
-		return raises(domain.ConversationRead{Pair: firmAndShop, Side: side, UpTo: upTo})
+	hasRead := func(side domain.Side, messages int) then {
+		return raises(domain.ConversationRead{Pair: firmAndShop, Side: side, MessagesRead: messages})
 	}
 	reply := domain.MessageSent{Pair: firmAndShop, MessageID: id(52), From: domain.ConsultancySide, Body: "We do."}
 	return []scenario{
@@ -63,7 +63,7 @@ func conversationScenarios() []scenario {
 		{"an assigned account manager", inside, by(firmManager, read), hasRead(domain.ConsultancySide, 1)},
 		{"the client", history(enquiry, reply), by(shopAdmin, read), hasRead(domain.ClientSide, 2)},
 		{"what one has written oneself is read", enquiry, by(shopOwner, read), nothing()},
-		{"twice", history(enquiry, domain.ConversationRead{Pair: firmAndShop, Side: domain.ConsultancySide, UpTo: 1}), by(firmOwner, read), nothing()},
+		{"twice", history(enquiry, domain.ConversationRead{Pair: firmAndShop, Side: domain.ConsultancySide, MessagesRead: 1}), by(firmOwner, read), nothing()},
 		{"a request is a message too", pending, by(firmOwner, read), hasRead(domain.ConsultancySide, 1)},
 		{"a pair without history", market, by(shopOwner, read), misses("collaboration_not_found")},
 		{"a client's user", enquiry, by(shopFinance, read), forbids("role_not_sufficient")},

@@ -250,14 +250,19 @@ func documentRefusals(t *testing.T, all map[string]*told) string {
 // documentEvents lists the event types, stream by stream, with their fields.
 func documentEvents() string {
 	var b strings.Builder
-	b.WriteString("\n## Events\n\nA field with a question mark is left out where it does not apply.\n")
+	b.WriteString("\n## Events\n\nA field with a question mark is left out where it does not apply. Older logs also hold the versions before, which are read as " +
+		"the newest.\n")
 	stream := ""
 	for _, event := range domain.Events() {
 		if event.Stream != stream {
 			stream = event.Stream
 			fmt.Fprintf(&b, "\n### Stream `%s-{id}`\n\n| event | what it says | fields |\n|---|---|---|\n", stream)
 		}
-		fmt.Fprintf(&b, "| **%s**<br>`%s` | %s | %s |\n", shortName(event.Name), event.Name, event.Title, strings.Join(fieldsOf(reflect.TypeOf(event.Example)), ", "))
+		name := fmt.Sprintf("**%s**<br>`%s`", shortName(event.Name), event.Name)
+		for _, earlier := range slices.Backward(event.Earlier) {
+			name += fmt.Sprintf("<br>before: `%s`", earlier.Name)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, event.Title, strings.Join(fieldsOf(reflect.TypeOf(event.Example)), ", "))
 	}
 	return b.String()
 }

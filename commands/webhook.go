@@ -12,7 +12,7 @@ import (
 // WebhookFields say which events go where.
 type WebhookFields struct {
 	URL         string   `json:"url" minLength:"1" maxLength:"2000" doc:"Where the events go: https, on port 443 or one from 1024 on"`
-	Types       []string `json:"types,omitempty" nullable:"false" maxItems:"100" minLength:"1" maxLength:"128" doc:"Only events of these types, for example collaboration.AccessGranted.v1; without them, all"`
+	Types       []string `json:"types,omitempty" nullable:"false" maxItems:"100" minLength:"1" maxLength:"128" doc:"Only events of these types, for example collaboration.AccessGranted.v1, or collaboration.AccessGranted for all versions; without them, all"`
 	Description string   `json:"description,omitempty" maxLength:"200" doc:"What the webhook is for"`
 }
 

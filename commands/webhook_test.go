@@ -79,6 +79,9 @@ func webhookScenarios() []scenario {
 		{"a service, for an account that was closed", history(shop, shopClosed), by(billing, registers), refuses("account_closed", "closed")},
 		{"on port 443", shop, at("https://erp.example:443/x?y=z"), registered("https://erp.example:443/x?y=z")},
 		{"on a high port", shop, at("https://erp.example:1024"), registered("https://erp.example:1024")},
+		{"all versions of a type", shop, by(shopOwner, RegisterWebhook{&shopID, WebhookFields{URL: hookFields.URL, Types: []string{"task.TaskRaised"}}}),
+			raises(domain.WebhookRegistered{WebhookRef: shopHook, WebhookTarget: domain.WebhookTarget{URL: hookFields.URL, Types: []string{"task.TaskRaised"}}, SecretVersion: 1}).and(secretOf(shopHook, 1))},
+		{"a version that there is not", shop, by(shopOwner, RegisterWebhook{&shopID, WebhookFields{URL: hookFields.URL, Types: []string{"task.TaskRaised.v9"}}}), malforms("types[0]")},
 		{"a type that there is not", shop, by(shopOwner, RegisterWebhook{&shopID, WebhookFields{URL: hookFields.URL, Types: []string{"task.TaskRaised.v1", "task.TaskEaten.v1"}}}), malforms("types[1]")},
 
 		{"the owner", have, by(shopOwner, ChangeWebhook{id, elsewhere}), raises(moved)},

@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Events is the list of every event of the ledger. Whatever encodes, decodes, documents or tests events reads it.
+// Events is the list of every event of the ledger, with the versions that it had before. Whatever encodes, decodes, documents or tests
+// events reads it.
 func Events() []EventType {
 	var (
 		consultancy = uuid.MustParse("0192f3c4-0000-7000-8000-000000000001")
@@ -59,7 +60,8 @@ func Events() []EventType {
 		describe("A consultancy puts its profile back into the directory", ProfileRelisted{ConsultancyID: consultancy}),
 
 		describe("One side writes to the other", MessageSent{Pair: pair, MessageID: message, From: ClientSide, Body: "Do you work with shops?"}),
-		describe("One side has read the conversation", ConversationRead{Pair: pair, Side: ConsultancySide, UpTo: 1}),
+		describe("One side has read the conversation", ConversationRead{Pair: pair, Side: ConsultancySide, MessagesRead: 1},
+			formerly(conversationReadV1{Pair: pair, Side: ConsultancySide, UpTo: 1})),
 		describe("A client asks a consultancy to collaborate", CollaborationRequested{Pair: pair, CollaborationID: pair.CollaborationID(), Engagement: 1, Message: "Please keep our books.", ExpiresAt: moment}),
 		describe("The consultancy accepts the request", CollaborationAccepted{Pair: pair, Engagement: 1}),
 		describe("The consultancy declines the request", CollaborationDeclined{Pair: pair, Engagement: 1, ReasonCode: DeclinedNoCapacity}),

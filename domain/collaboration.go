@@ -36,11 +36,11 @@ type MessageSent struct {
 	Body      string    `json:"body"`
 }
 
-// ConversationRead says that a side has read the conversation up to a message (S5).
+// ConversationRead says how much of the conversation a side has read (S5).
 type ConversationRead struct {
 	Pair
-	Side Side `json:"side"`
-	UpTo int  `json:"upTo"` // messages of the conversation that the side has now read
+	Side         Side `json:"side"`
+	MessagesRead int  `json:"messagesRead" doc:"How many messages of the conversation the side has now read, requests included"`
 }
 
 // CollaborationRequested is a client's request to work together (S5).
@@ -126,7 +126,7 @@ type CollaborationEnded struct {
 }
 
 func (MessageSent) EventType() string            { return "collaboration.MessageSent.v1" }
-func (ConversationRead) EventType() string       { return "collaboration.ConversationRead.v1" }
+func (ConversationRead) EventType() string       { return "collaboration.ConversationRead.v2" }
 func (CollaborationRequested) EventType() string { return "collaboration.CollaborationRequested.v1" }
 func (CollaborationAccepted) EventType() string  { return "collaboration.CollaborationAccepted.v1" }
 func (CollaborationDeclined) EventType() string  { return "collaboration.CollaborationDeclined.v1" }
@@ -199,7 +199,7 @@ func (e MessageSent) Apply(c *Collaboration) {
 	c.heard(e.From)
 }
 
-func (e ConversationRead) Apply(c *Collaboration) { put(&c.ReadUpTo, e.Side, e.UpTo) }
+func (e ConversationRead) Apply(c *Collaboration) { put(&c.ReadUpTo, e.Side, e.MessagesRead) }
 
 func (e CollaborationRequested) Apply(c *Collaboration) {
 	c.open(e.Pair)

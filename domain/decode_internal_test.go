@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryEventIsDecodedTheFastWay(t *testing.T) {
-	for _, event := range Events() {
+	for _, event := range Versions() {
 		t.Run(event.Name, func(t *testing.T) {
 			data, err := json.Marshal(event.Example)
 			require.NoError(t, err)

@@ -190,7 +190,7 @@ func (g Engagement) MarkRead(actor Actor) ([]Event, error) {
 	if g.Collaboration.ReadUpTo[side] == g.Collaboration.Messages {
 		return nil, nil
 	}
-	return []Event{ConversationRead{Pair: g.Pair, Side: side, UpTo: g.Collaboration.Messages}}, nil
+	return []Event{ConversationRead{Pair: g.Pair, Side: side, MessagesRead: g.Collaboration.Messages}}, nil
 }
 
 // Request asks the consultancy to collaborate (S5). Every closed state may be asked again, as the next engagement.

@@ -23,7 +23,7 @@ const (
 
 // Event is a fact. Beside EventType and Parties each event has Apply(*S) for the state S of its stream.
 type Event interface {
-	// EventType is the wire name with its version, for example collaboration.AccessGranted.v1. It never changes.
+	// EventType is the wire name with its version, for example collaboration.AccessGranted.v1. A version's shape never changes.
 	EventType() string
 	// Parties are the accounts whose people may see the fact.
 	Parties() []uuid.UUID
@@ -35,21 +35,35 @@ type EventOf[S any] interface {
 	Apply(*S)
 }
 
-// EventType describes one type of event: an entry of the list in Events.
+// EventType describes one version of a type of event. Events lists those that are written.
 type EventType struct {
-	Name    string // the wire name
-	Stream  string // the kind of stream that it extends
-	Title   string // what the fact says, in one sentence
-	Example Event  // a complete one, for golden files and documentation
-	decode  func([]byte) (Event, error)
+	Name      string      // the wire name with its version
+	Stream    string      // the kind of stream that it extends
+	Title     string      // what the fact says, in one sentence
+	Example   Event       // a complete one, for golden files and documentation
+	Earlier   []EventType // of one that is written: the versions before it, oldest first
+	Successor string      // of one that is written no longer: the version after it
+	decode    func([]byte) (Event, error)
 }
 
-// describe makes the list's entry for an event type from an example of it.
-func describe[E Event](title string, example E) EventType {
+// describe makes the list's entry for an event type from an example of it, and from the versions before it, oldest first.
+func describe[E Event](title string, example E, earlier ...EventType) EventType {
+	t := shapeOf(example)
+	t.Title, t.Earlier = title, earlier
+	successor := t.Name
+	for i := range slices.Backward(earlier) {
+		earlier[i].Title, earlier[i].Successor = title, successor
+		successor = earlier[i].Name
+	}
+	return t
+}
+
+// shapeOf describes a version of an event type by an example's own shape.
+func shapeOf[E Event](example E) EventType {
 	name := example.EventType()
 	stream, _, _ := strings.Cut(name, ".")
 	decoder := decoderOf(reflect.TypeFor[E]())
-	return EventType{Name: name, Stream: stream, Title: title, Example: example, decode: func(data []byte) (Event, error) {
+	return EventType{Name: name, Stream: stream, Example: example, decode: func(data []byte) (Event, error) {
 		if event := new(E); decoder.accepts(data, event) {
 			return *event, nil
 		}
@@ -64,31 +78,39 @@ func describe[E Event](title string, example E) EventType {
 	}}
 }
 
-// Catalog finds event types by their wire names.
-type Catalog struct{ types map[string]EventType }
+// Catalog finds event types by their wire names, all versions of them.
+type Catalog struct {
+	types       map[string]EventType
+	unversioned map[string]bool
+}
 
 // NewCatalog indexes the list of events.
 func NewCatalog() *Catalog {
-	c := &Catalog{types: map[string]EventType{}}
-	for _, t := range Events() {
-		c.types[t.Name] = t
+	c := &Catalog{types: map[string]EventType{}, unversioned: map[string]bool{}}
+	for _, t := range Versions() {
+		c.types[t.Name], c.unversioned[Unversioned(t.Name)] = t, true
 	}
 	return c
 }
 
-// Knows tells whether a wire name is one of the list's.
+// Knows tells whether a wire name, with a version or without, is one of the list's.
 func (c *Catalog) Knows(name string) bool {
 	_, ok := c.types[name]
-	return ok
+	return ok || c.unversioned[name]
 }
 
-// Decode reads an event's data. An unknown type is an error: nothing is skipped.
+// Decode reads an event's data, in whichever version it was written, and tells it in the newest shape. An unknown type or version is
+// an error: nothing is skipped.
 func (c *Catalog) Decode(name string, data []byte) (Event, error) {
 	t, ok := c.types[name]
 	if !ok {
 		return nil, fmt.Errorf("event type %q is not known to this version of the ledger", name)
 	}
-	return t.decode(data)
+	event, err := t.decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return Newest(event), nil
 }
 
 // Fold applies events to a state, oldest first. An event of another stream's kind is an error.

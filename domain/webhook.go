@@ -61,13 +61,13 @@ func (r WebhookRef) Parties() []uuid.UUID {
 // WebhookTarget says which events go where.
 type WebhookTarget struct {
 	URL         string   `json:"url"`
-	Types       []string `json:"types"` // wire names; empty: all
+	Types       []string `json:"types"` // wire names, those without a version for all versions; empty: all
 	Description string   `json:"description"`
 }
 
 // Wants tells whether events of a type are to be sent.
 func (t WebhookTarget) Wants(eventType string) bool {
-	return len(t.Types) == 0 || slices.Contains(t.Types, eventType)
+	return len(t.Types) == 0 || AnyOf(t.Types, eventType)
 }
 
 // WebhookRegistered subscribes a downstream service to events from here on.

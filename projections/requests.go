@@ -103,7 +103,7 @@ func (r *requestRow) apply(fact Fact) {
 	case domain.MessageSent:
 		r.heard(e.From, e.Body, fact.At)
 	case domain.ConversationRead:
-		r.read(e.Side, e.UpTo)
+		r.read(e.Side, e.MessagesRead)
 	case domain.CollaborationRequested:
 		r.heard(domain.ClientSide, e.Message, fact.At)
 		r.status, r.engagement, r.expiresAt, r.waitingSince = RequestPending, e.Engagement, e.ExpiresAt, fact.At
@@ -138,11 +138,11 @@ func (r *requestRow) heard(from domain.Side, body string, at time.Time) {
 	}
 }
 
-func (r *requestRow) read(side domain.Side, upTo int) {
+func (r *requestRow) read(side domain.Side, messages int) {
 	if side == domain.ConsultancySide {
-		r.readConsultancy = upTo
+		r.readConsultancy = messages
 	} else {
-		r.readClient = upTo
+		r.readClient = messages
 	}
 }
 

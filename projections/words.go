@@ -30,7 +30,7 @@ func (t telling) tell(event domain.Event) string {
 	case domain.MessageSent:
 		return t.actors("wrote to " + t.other(e.From) + quoted(e.Body))
 	case domain.ConversationRead:
-		return t.actors("read the conversation up to message " + strconv.Itoa(e.UpTo) + ".")
+		return t.actors("read the conversation up to message " + strconv.Itoa(e.MessagesRead) + ".")
 	case domain.CollaborationRequested:
 		return t.actors("asked " + t.consultancy + " to collaborate" + quoted(e.Message))
 	case domain.CollaborationAccepted:

@@ -103,7 +103,7 @@ func open(ctx context.Context, config Config, reactors []reactor, pace pace) (*E
 		catalog: domain.NewCatalog(), types: map[string]bool{}, reactors: reactors, id: uuid.New(), pace: pace,
 		hands: make(chan struct{}, maxAtOnce), places: map[string]place{},
 	}
-	for _, t := range domain.Events() {
+	for _, t := range domain.Versions() {
 		e.types[t.Name] = true
 	}
 	return e, nil

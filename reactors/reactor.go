@@ -30,9 +30,10 @@ type reactor struct {
 	react func(ctx context.Context, models *projections.Engine, c cause, paging projections.Paging) (projections.Page[order], error)
 }
 
-// answers tells whether the reactor answers facts of a type.
+// answers tells whether the reactor answers facts of a type, whichever its version.
 func (r reactor) answers(eventType string) bool {
-	return slices.ContainsFunc(r.to, func(e domain.Event) bool { return e.EventType() == eventType })
+	name := domain.Unversioned(eventType)
+	return slices.ContainsFunc(r.to, func(e domain.Event) bool { return domain.Unversioned(e.EventType()) == name })
 }
 
 // stopError says that a reactor goes no further.

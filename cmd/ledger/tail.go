@@ -29,7 +29,7 @@ const (
 type tailCommand struct {
 	After  int64    `placeholder:"N" help:"Begin after this position; without it, at the log's beginning."`
 	Stream string   `placeholder:"STREAM" help:"Only events of this stream, such as task-ID."`
-	Type   []string `placeholder:"TYPE" help:"Only events of these types, such as collaboration.AccessGranted.v1."`
+	Type   []string `placeholder:"TYPE" help:"Only events of these types, such as collaboration.AccessGranted.v1, or collaboration.AccessGranted for all versions."`
 	Party  string   `placeholder:"ACCOUNT" help:"Only events to which this account is a party."`
 	connection
 }
