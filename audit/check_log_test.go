@@ -165,7 +165,7 @@ func TestWhatIsNoRecordHidesNoneOfItsNeighbours(t *testing.T) {
 
 // No type of event goes unchecked: each is held at least to the stream that its fields name.
 func TestEveryTypeOfEventIsChecked(t *testing.T) {
-	for _, e := range domain.Events() {
+	for _, e := range domain.Versions() {
 		log := logOf([]domain.EventType{e})
 		stream := streamOf(e.Example)
 		log.replace(1, stream.ID.String(), "0192f3c4-0000-7000-8000-00000000ffff")
@@ -178,7 +178,7 @@ func TestEveryTypeOfEventIsChecked(t *testing.T) {
 // Whatever follows whatever, a check goes on to the end.
 func TestEventsInAnyOrderAreCheckedToTheEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		order := rapid.Permutation(domain.Events()).Draw(t, "order")
+		order := rapid.Permutation(domain.Versions()).Draw(t, "order")
 		report, err := audit.Check(context.Background(), logOf(order), audit.Options{})
 		require.NoError(t, err)
 		require.EqualValues(t, len(order), report.Events)

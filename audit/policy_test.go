@@ -276,7 +276,7 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte(`{"rules":[{"name":"r","on":"ProfileSubmitted","require":[{"field":"languages","oneOf":["es",null]}]}]}`))
-	log := logOf(domain.Events())
+	log := logOf(domain.Versions())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		policy, err := audit.ParsePolicy(data)
 		if err != nil {
@@ -285,6 +285,6 @@ func FuzzParsePolicy(f *testing.F) {
 		}
 		report, err := audit.Check(t.Context(), log, audit.Options{Policy: policy})
 		require.NoError(t, err)
-		require.EqualValues(t, len(domain.Events()), report.Events)
+		require.EqualValues(t, len(domain.Versions()), report.Events)
 	})
 }

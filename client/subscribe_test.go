@@ -358,6 +358,55 @@ ledger_subscription_position{subscription="billing"} 4
 `), "ledger_subscription_position"))
 }
 
+// A handler gets every version of its type that the client knows in the newest shape. A version to come is not one to leave out in
+// silence: it goes to the poison queue.
+func TestAHandlerGetsAllVersionsOfItsType(t *testing.T) {
+	l := newLedger(t)
+	pair := domain.Pair{ConsultancyID: uuid.New(), ClientID: uuid.New()}
+	read := func(version, field string) written {
+		return written{"collaboration.ConversationRead." + version, fmt.Sprintf(`{"consultancyId":%q,"clientId":%q,"side":"client","%s":7}`, pair.ConsultancyID, pair.ClientID, field)}
+	}
+	require.NoError(t, l.write(t.Context(), read("v1", "upTo"), read("v2", "messagesRead"), read("v3", "readIn"), read("v1", "upTo")))
+	s := newService(t, l)
+	type told struct {
+		read    domain.ConversationRead
+		version string
+	}
+	handled := make(chan told, 4)
+	s.Handlers = []client.Handler{client.On(func(_ context.Context, read domain.ConversationRead, meta client.Meta) error {
+		handled <- told{read, meta.Type}
+		return nil
+	})}
+	s.start()
+	for _, version := range []string{"v1", "v2", "v1"} {
+		want := told{domain.ConversationRead{Pair: pair, Side: domain.ClientSide, MessagesRead: 7}, "collaboration.ConversationRead." + version}
+		select {
+		case got := <-handled:
+			require.Equal(t, want, got)
+		case <-time.After(eventually):
+			require.FailNow(t, "an event was not handled", version)
+		}
+	}
+	s.saved(4)
+	s.stop()
+	require.Equal(t, 1, s.counted("poisoned"))
+	require.Zero(t, s.counted("skipped"))
+	js, err := jetstream.New(l.conn)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), client.PoisonStreamName)
+	require.NoError(t, err)
+	poisoned, err := stream.GetMsg(t.Context(), 1)
+	require.NoError(t, err)
+	require.Contains(t, poisoned.Header.Get("reason_poisoned"), `event type "collaboration.ConversationRead.v3" is not known to this version of the ledger`)
+}
+
+// written is an event as another version of the ledger writes it.
+type written struct{ name, data string }
+
+func (w written) EventType() string            { return w.name }
+func (written) Parties() []uuid.UUID           { return nil }
+func (w written) MarshalJSON() ([]byte, error) { return []byte(w.data), nil }
+
 // unheardOf is an event of a later version of the ledger.
 type unheardOf struct{}
 
