@@ -128,7 +128,7 @@ func (r *WebhookReceiver) take(ctx context.Context, body []byte) error {
 	if err != nil {
 		return err
 	}
-	handler, ok := r.handlers[received.Type]
+	handler, ok := r.handlers[domain.Unversioned(received.Type)]
 	if !ok {
 		return nil
 	}

@@ -115,6 +115,7 @@ func TestNamesWithoutAVersionAreAllVersions(t *testing.T) {
 		{[]string{"collaboration"}, false},
 	} {
 		require.Equal(t, c.want, AnyOf(c.names, "collaboration.ConversationRead.v2"), c.names)
+		require.Equal(t, c.want || len(c.names) == 0, WebhookTarget{Types: c.names}.Wants("collaboration.ConversationRead.v2"), c.names)
 	}
 	catalog := NewCatalog()
 	require.True(t, catalog.Knows("collaboration.ConversationRead.v1"))

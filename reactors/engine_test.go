@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -252,6 +253,37 @@ func TestACheckpointThatDoesNotBelongToTheLogStopsItsReactor(t *testing.T) {
 		require.Empty(t, ahead.seen())
 		require.Empty(t, foreign.seen())
 	})
+}
+
+// A reactor answers a fact, and not the version in which it was written.
+func TestFactsOfEarlierVersionsAreAnswered(t *testing.T) {
+	l := newLedger(t, sqldbtest.SQLite(t))
+	consultancy, client := l.partner("Vidal"), l.business("Soler")
+	l.ask(consultancy, client)
+	pair := domain.Pair{ConsultancyID: consultancy.id, ClientID: client.id}
+	stream := eventstore.StreamID{Kind: domain.CollaborationStream, ID: pair.CollaborationID()}
+	_, err := l.store.Append(t.Context(), eventstore.Append{
+		CommandID: uuid.New(), Actor: consultancy.owner.String(), Expect: []eventstore.StreamVersion{{Stream: stream, Version: 1}},
+		Events: []eventstore.NewEvent{{ID: uuid.New(), Stream: stream, Type: "collaboration.ConversationRead.v1",
+			Data: fmt.Appendf(nil, `{"consultancyId":%q,"clientId":%q,"side":"consultancy","upTo":1}`, consultancy.id, client.id)}},
+	})
+	require.NoError(t, err)
+	answered := make(chan domain.Event, 1)
+	e := l.engine(reactor{
+		name: "watch", to: []domain.Event{domain.ConversationRead{}},
+		react: func(_ context.Context, _ *projections.Engine, c cause, _ projections.Paging) (projections.Page[order], error) {
+			answered <- c.fact
+			return projections.Page[order]{}, nil
+		},
+	})
+	l.runs(e.Run)
+	select {
+	case fact := <-answered:
+		require.Equal(t, domain.ConversationRead{Pair: pair, Side: domain.ConsultancySide, MessagesRead: 1}, fact)
+	case <-time.After(patience):
+		require.FailNow(t, "nothing was answered")
+	}
+	l.isClean()
 }
 
 // An event that this version does not know could be one to answer.
