@@ -20,6 +20,7 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
@@ -42,6 +43,8 @@ type Config struct {
 	Reactors *reactors.Engine
 	// Webhooks answers what is sent to downstream services; nil without them.
 	Webhooks *webhooks.Sender
+	// Email tells for /readyz and /metrics how mail to people is; nil where none is sent.
+	Email *email.Mailer
 	// FeedStatus tells for /readyz and /metrics how far the feed is; nil without a feed.
 	FeedStatus func(ctx context.Context) FeedStatus
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
 	"github.com/collabledger/collabledger/webhooks"
@@ -236,6 +237,7 @@ func exampleReadiness() Readiness {
 		ReadModels: []projections.Status{{Name: "requests", Generation: 1, Position: 12, State: "live", Epoch: epoch}},
 		Reactors:   []reactors.ReactorStatus{{Name: reactors.ClockName, State: reactors.Live}, {Name: "sessions", Position: 12, State: reactors.Live}},
 		Webhooks:   &webhooks.FollowStatus{Position: 12, State: webhooks.Live},
+		Email:      &email.MailerStatus{Position: 12, Sent: 3, State: email.Live},
 		Feed:       &FeedStatus{Position: 12, State: "live"},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/reactors"
 	"github.com/collabledger/collabledger/webhooks"
 )
@@ -61,6 +62,11 @@ const (
 	metricReactLag    = "ledger_reactor_behind_events"
 	metricReactLive   = "ledger_reactor_up"
 	metricClockLag    = "ledger_clock_due"
+	metricMailLag     = "ledger_email_behind_events"
+	metricMailLive    = "ledger_email_up"
+	metricMailWaits   = "ledger_email_waiting"
+	metricMailSent    = "ledger_email_sent_total"
+	metricMailLost    = "ledger_email_given_up_total"
 	metricFeedLag     = "ledger_feed_behind_events"
 	metricHookLag     = "ledger_webhook_behind_events"
 	metricHookLagTime = "ledger_webhook_behind_seconds"
@@ -76,8 +82,11 @@ func (c *logCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect reads the state that /readyz shows.
 func (c *logCollector) Collect(to chan<- prometheus.Metric) {
+	tell := func(kind prometheus.ValueType, name, help string, value float64, labels prometheus.Labels) {
+		to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), kind, value)
+	}
 	gauge := func(name, help string, value float64, labels prometheus.Labels) {
-		to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.GaugeValue, value)
+		tell(prometheus.GaugeValue, name, help, value, labels)
 	}
 	state := c.edge.readiness(context.Background())
 	gauge(metricUp, "1 when the ledger is ready, as /readyz tells it.", flag(state.Ready), nil)
@@ -96,6 +105,13 @@ func (c *logCollector) Collect(to chan<- prometheus.Metric) {
 			gauge(metricReactLag, "Events that the reactor has not done with yet.", float64(reactor.Behind), labels)
 		}
 		gauge(metricReactLive, "0 when the clock or the reactor has stopped, or keeps trying what fails.", flag(reactor.State == reactors.Live), labels)
+	}
+	if mailing := state.Email; mailing != nil {
+		gauge(metricMailLag, "Events that are not looked through yet for notifications to mail.", float64(mailing.Behind), nil)
+		gauge(metricMailLive, "0 when this node keeps trying what fails: the mail server, for example.", flag(mailing.State == email.Live), nil)
+		gauge(metricMailWaits, "Mails that are still to be sent.", float64(mailing.Waiting), nil)
+		tell(prometheus.CounterValue, metricMailSent, "Mails that the mail server has taken, from all nodes.", float64(mailing.Sent), nil)
+		tell(prometheus.CounterValue, metricMailLost, "Mails that were given up, on all nodes.", float64(mailing.GivenUp), nil)
 	}
 	if state.Feed != nil {
 		gauge(metricFeedLag, "Events that the broker does not have yet.", float64(state.Feed.Behind), nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
 	"github.com/collabledger/collabledger/webhooks"
@@ -30,7 +31,7 @@ type Liveness struct {
 
 // Readiness says whether the ledger can do its work, and how far what follows the log has come. Whatever stops at an event that it
 // cannot handle makes it unready, be it a read model, a reactor or the webhooks: waiting mends that never, so that it must not go
-// unseen. A broker that is away, or what is tried again, does not: commands and queries go on meanwhile.
+// unseen. A broker or a mail server that is away, or what is tried again, does not: commands and queries go on meanwhile.
 type Readiness struct {
 	Ready      bool                     `json:"ready" doc:"Whether the event store and the read models answer, and nothing has stopped"`
 	Problems   []string                 `json:"problems" doc:"Why it is not ready"`
@@ -39,6 +40,7 @@ type Readiness struct {
 	ReadModels []projections.Status     `json:"readModels" doc:"How far each read model is"`
 	Reactors   []reactors.ReactorStatus `json:"reactors" doc:"How the clock and each reactor are"`
 	Webhooks   *webhooks.FollowStatus   `json:"webhooks,omitempty" doc:"How far this node has looked for what webhooks are to be sent"`
+	Email      *email.MailerStatus      `json:"email,omitempty" doc:"How e-mail to people is; left out where none is sent"`
 	Feed       *FeedStatus              `json:"feed,omitempty" doc:"How far the broker's copy of the log is"`
 }
 
@@ -110,6 +112,13 @@ func (e *edge) readiness(ctx context.Context) Readiness {
 		ready.Webhooks = &sending
 		if sending.State == webhooks.Stopped {
 			ready.Problems = append(ready.Problems, fmt.Sprintf("the webhooks have stopped at position %d", sending.Position))
+		}
+	}
+	if e.Email != nil {
+		if mailing, err := e.Email.Status(ctx); err != nil {
+			e.Log.WarnContext(ctx, "e-mail does not answer", "error", err)
+		} else {
+			ready.Email = &mailing
 		}
 	}
 	if e.FeedStatus != nil {

@@ -18,7 +18,7 @@ const MaxNotifications = 500
 // one list for each (invariant 8).
 func notificationsModel() model {
 	return model{
-		name: "notifications", version: 1,
+		name: "notifications", version: 2,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream, domain.TaskStream, domain.NotificationsStream},
 		tables:  []table{notificationFirms.table, notificationPairs.table, notificationLists.table, notifications.table},
 		fold:    foldNotifications,
@@ -68,7 +68,7 @@ var notifications = mapping[notificationKey, notificationRow]{
 			{"account_id", text}, {"user_id", text}, {"slot", integer}, {"position", integer}, {"at", integer}, {"type", text}, {"data", text},
 			{"actor", text}, {"consultancy_id", text}, {"client_id", text}, {"who", text}, {"mentioned", text}, {"task_id", text},
 		},
-		indexes: []string{"account_id, user_id, position"},
+		indexes: []string{"account_id, user_id, position", "position"},
 	},
 	key:  func(r *notificationRow) notificationKey { return r.notificationKey },
 	args: func(k notificationKey) []any { return []any{k.account, k.user, k.slot} },
@@ -280,6 +280,12 @@ func (e *Engine) Notifications(ctx context.Context, viewer Viewer, q Notificatio
 	return page, err
 }
 
+// What a query of notifications reads, and when one of them is unread.
+const (
+	notificationsOfLists = "{notifications} n JOIN {notification_lists} l ON l.account_id = n.account_id AND l.user_id = n.user_id"
+	isUnread             = "n.position > l.read_up_to"
+)
+
 // queryNotifications reads one page of the viewer's list, and counts what is unread in all of it.
 func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, viewer Viewer, q NotificationsQuery) (NotificationsPage, error) {
 	limit, err := q.limit()
@@ -290,16 +296,14 @@ func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, vi
 		return NotificationsPage{}, err
 	}
 	var args arguments
-	const unread = "n.position > l.read_up_to"
-	own := `{notifications} n JOIN {notification_lists} l ON l.account_id = n.account_id AND l.user_id = n.user_id`
 	condition := "n.account_id = " + args.add(viewer.account) + " AND n.user_id = " + args.add(viewer.user)
-	count, err := collect(ctx, v, "SELECT COUNT(*) FROM "+own+" WHERE "+condition+" AND "+unread, args,
+	count, err := collect(ctx, v, "SELECT COUNT(*) FROM "+notificationsOfLists+" WHERE "+condition+" AND "+isUnread, args,
 		func(scan func(...any) error) (n int, err error) { return n, scan(&n) })
 	if err != nil {
 		return NotificationsPage{}, fmt.Errorf("count notifications: %w", err)
 	}
 	if q.Unread {
-		condition += " AND " + unread
+		condition += " AND " + isUnread
 	}
 	var position int64
 	if found, err := q.after(&position); err != nil {
@@ -307,18 +311,23 @@ func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, vi
 	} else if found {
 		condition += " AND n.position < " + args.add(position)
 	}
-	items, err := collect(ctx, v, `SELECT n.position, n.at, n.type, n.data, n.actor, n.consultancy_id, n.client_id, n.task_id, NOT `+unread+`,
-			COALESCE(w.name, ''), COALESCE(a.name, ''), COALESCE(b.name, ''), COALESCE(m.name, ''), COALESCE(t.title, ''), COALESCE(t.go_to, '')
-		FROM `+own+` LEFT JOIN {user_names} w ON w.user_id = n.who
-		LEFT JOIN {account_names} a ON a.account_id = n.consultancy_id LEFT JOIN {account_names} b ON b.account_id = n.client_id
-		LEFT JOIN {history_names} m ON m.id = n.mentioned LEFT JOIN {tasks} t ON t.task_id = n.task_id
-		WHERE `+condition+` ORDER BY n.position DESC LIMIT `+args.add(limit+1), args,
-		func(scan func(...any) error) (NotificationItem, error) { return scanNotification(scan, catalog) })
+	items, err := selectNotifications(ctx, v, catalog, condition+" ORDER BY n.position DESC LIMIT "+args.add(limit+1), args)
 	if err != nil {
 		return NotificationsPage{}, fmt.Errorf("query notifications: %w", err)
 	}
 	page, err := paged(items, limit, func(i NotificationItem) int64 { return i.Position })
 	return NotificationsPage{page, count[0]}, err
+}
+
+// selectNotifications reads notifications, and puts them in words.
+func selectNotifications(ctx context.Context, v view, catalog *domain.Catalog, condition string, args arguments) ([]NotificationItem, error) {
+	return collect(ctx, v, `SELECT n.position, n.at, n.type, n.data, n.actor, n.consultancy_id, n.client_id, n.task_id, NOT `+isUnread+`,
+			COALESCE(w.name, ''), COALESCE(a.name, ''), COALESCE(b.name, ''), COALESCE(m.name, ''), COALESCE(t.title, ''), COALESCE(t.go_to, '')
+		FROM `+notificationsOfLists+` LEFT JOIN {user_names} w ON w.user_id = n.who
+		LEFT JOIN {account_names} a ON a.account_id = n.consultancy_id LEFT JOIN {account_names} b ON b.account_id = n.client_id
+		LEFT JOIN {history_names} m ON m.id = n.mentioned LEFT JOIN {tasks} t ON t.task_id = n.task_id
+		WHERE `+condition, args,
+		func(scan func(...any) error) (NotificationItem, error) { return scanNotification(scan, catalog) })
 }
 
 func scanNotification(scan func(...any) error, catalog *domain.Catalog) (NotificationItem, error) {

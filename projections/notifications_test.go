@@ -452,3 +452,27 @@ func TestWhoeverIsToldIsToldInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatSendsNotificationsOnFindsThem: by the events, and then each as the person's own list shows it.
+func TestWhatSendsNotificationsOnFindsThem(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		o := newOffice(w)
+		before := w.do(o.soler.owner, commands.SendMessage{PairFields: o.pair, Body: "first"}).Position
+		position := w.do(o.soler.owner, commands.SendMessage{PairFields: o.pair, Body: "second"}).Position
+		w.do(o.soler.owner, commands.SendMessage{PairFields: o.pair, Body: "third"})
+		settled := w.settled()
+		told, err := w.engine.ToldBetween(settled, before, position)
+		require.NoError(t, err)
+		admins := Told{o.vidal.id, o.admin.UserID, position}
+		require.ElementsMatch(t, []Told{{o.vidal.id, o.vidal.owner.UserID, position}, admins}, told)
+
+		item, found, err := w.engine.Notification(settled, admins)
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, o.told(o.admin, NotificationsQuery{}).Items[1], item)
+		w.do(o.vidal.owner, commands.RemoveMember{AccountID: o.vidal.id, UserID: o.admin.UserID})
+		_, found, err = w.engine.Notification(w.settled(), admins)
+		require.NoError(t, err)
+		require.False(t, found)
+	})
+}

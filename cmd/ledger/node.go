@@ -19,6 +19,7 @@ import (
 	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/eventstore/postgres"
 	"github.com/collabledger/collabledger/eventstore/sqlite"
@@ -45,6 +46,7 @@ type nodeConfig struct {
 	listen string
 	log    *slog.Logger
 
+	mailServer            *email.Server // nil: no e-mail is sent
 	allowInternalWebhooks bool
 }
 
@@ -121,7 +123,7 @@ func (n *node) open(ctx context.Context, config nodeConfig) error {
 		database = "Postgres"
 	}
 	n.where = fmt.Sprintf("data in %s, %s, NATS %s", absolute(config.Data), database, brokerAt)
-	return n.openAPI(ctx, dir, db, config.allowInternalWebhooks)
+	return n.openAPI(ctx, dir, db, config)
 }
 
 // openDatabase opens the database that a ledger is kept in.
@@ -189,7 +191,7 @@ func (n *node) embedBroker(ctx context.Context, dir *dataDir, listen string) (wh
 }
 
 // openAPI opens the read models and what answers commands and queries.
-func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInternalWebhooks bool) error {
+func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, config nodeConfig) error {
 	catalog := domain.NewCatalog()
 	engine, err := projections.Open(ctx, n.store, db, catalog, time.Now)
 	if err != nil {
@@ -212,10 +214,10 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInt
 	}
 	registry := commands.NewRegistry()
 	executor := &commands.Executor{
-		Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID, AllowInternalWebhooks: allowInternalWebhooks,
+		Store: n.store, States: states, Registry: registry, Tokens: tokens, Clock: time.Now, NewID: newID, AllowInternalWebhooks: config.allowInternalWebhooks,
 	}
 	sender, err := webhooks.Open(ctx, webhooks.Config{
-		Store: n.store, Executor: executor, DB: db, Clock: time.Now, Log: n.log, AllowInternal: allowInternalWebhooks,
+		Store: n.store, Executor: executor, DB: db, Clock: time.Now, Log: n.log, AllowInternal: config.allowInternalWebhooks,
 	})
 	if err != nil {
 		return err
@@ -224,8 +226,12 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInt
 	if err != nil {
 		return err
 	}
+	mailer, err := n.openEmail(ctx, db, engine, states, config.mailServer)
+	if err != nil {
+		return err
+	}
 	n.handler, err = api.New(n.serving, api.Config{
-		Executor: executor, Store: n.store, Engine: engine, Reactors: reacting, Webhooks: sender,
+		Executor: executor, Store: n.store, Engine: engine, Reactors: reacting, Webhooks: sender, Email: mailer,
 		OperatorKey: n.key, Version: version(), Clock: time.Now, Log: n.log, FeedStatus: n.feedStatus,
 	})
 	if err != nil {
@@ -235,6 +241,19 @@ func (n *node) openAPI(ctx context.Context, dir *dataDir, db *sqldb.DB, allowInt
 	n.parts = append(n.parts, part{statesPart, states.Follow}, part{modelsPart, engine.Run}, part{"clock and reactors", reacting.Run}, part{"commands over NATS", service.Run},
 		part{"what webhooks are to be sent", sender.Follow}, part{"webhooks", sender.Send})
 	return nil
+}
+
+// openEmail opens what sends people mail. Without a mail server there is none, and nothing is sent some day of what happens until then.
+func (n *node) openEmail(ctx context.Context, db *sqldb.DB, models *projections.Engine, states *commands.States, server *email.Server) (*email.Mailer, error) {
+	if server == nil {
+		return nil, email.SwitchOff(ctx, db)
+	}
+	mailer, err := email.Open(ctx, email.Config{Server: *server, Store: n.store, Models: models, States: states, DB: db, Clock: time.Now, Log: n.log})
+	if err != nil {
+		return nil, err
+	}
+	n.parts = append(n.parts, part{"what is to be mailed", mailer.Follow}, part{"e-mail", mailer.Send})
+	return mailer, nil
 }
 
 // newID makes ids that sort by the time at which they were made, as databases like them.

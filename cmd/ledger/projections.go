@@ -12,6 +12,7 @@ import (
 
 	"github.com/collabledger/collabledger/api"
 	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/email"
 	"github.com/collabledger/collabledger/internal/term"
 	"github.com/collabledger/collabledger/projections"
 	"github.com/collabledger/collabledger/reactors"
@@ -117,7 +118,7 @@ func (s storage) openModels(ctx context.Context) (engine *projections.Engine, cl
 	closeAll = func() error { return errors.Join(store.Close(), database.close()) }
 	engine, err = projections.Open(ctx, store, database.DB, domain.NewCatalog(), time.Now)
 	if err == nil {
-		err = errors.Join(reactors.Migrate(ctx, database.DB), webhooks.Migrate(ctx, database.DB))
+		err = errors.Join(reactors.Migrate(ctx, database.DB), webhooks.Migrate(ctx, database.DB), email.Migrate(ctx, database.DB))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll())

@@ -43,7 +43,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 func TestHelpOfServeNamesFlagsAndVariables(t *testing.T) {
 	code, stdout, _ := runLedger(t, nil, "serve", "--help")
 	require.Equal(t, exitOK, code)
-	for flag, variable := range map[string]string{"--data": "LEDGER_DATA", "--listen": "LEDGER_LISTEN", "--postgres": "LEDGER_POSTGRES", "--nats": "LEDGER_NATS", "--nats-listen": "LEDGER_NATS_LISTEN"} {
+	for flag, variable := range map[string]string{"--data": "LEDGER_DATA", "--listen": "LEDGER_LISTEN", "--postgres": "LEDGER_POSTGRES", "--nats": "LEDGER_NATS", "--nats-listen": "LEDGER_NATS_LISTEN", "--smtp-server": "LEDGER_SMTP_SERVER", "--smtp-password-file": "LEDGER_SMTP_PASSWORD"} {
 		require.Contains(t, stdout, flag)
 		require.Contains(t, stdout, "$"+variable)
 	}

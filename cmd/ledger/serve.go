@@ -15,6 +15,8 @@ type serveCommand struct {
 	broker
 	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve on, ${default} unless given; port 0 takes any free one."`
 
+	mailing
+
 	WebhooksAllowInternal bool `help:"Send webhooks to this machine and private networks too; for tests and development."`
 }
 
@@ -27,15 +29,22 @@ Examples:
   ledger serve
   ledger serve --data /var/lib/ledger --listen 0.0.0.0:8080
   ledger serve --postgres postgres://ledger@db/ledger --nats nats://broker:4222
+  ledger serve --smtp-server smtp.example.com:587 --smtp-user ledger --smtp-password-file smtp.key --email-from "Ledger <ledger@example.com>"
 
 Ctrl-C or SIGTERM stops it in order: requests under way are answered first.`
 }
 
 // Run serves.
 func (c serveCommand) Run(ctx context.Context, std *streams) error {
+	mailServer, err := c.mailing.server()
+	if err != nil {
+		return err
+	}
 	log := newLog(std.err, slog.LevelInfo)
 	slog.SetDefault(log) // for what libraries log
-	n, err := openNode(ctx, nodeConfig{storage: c.storage, broker: c.broker, listen: c.Listen, log: log, allowInternalWebhooks: c.WebhooksAllowInternal})
+	n, err := openNode(ctx, nodeConfig{
+		storage: c.storage, broker: c.broker, listen: c.Listen, log: log, mailServer: mailServer, allowInternalWebhooks: c.WebhooksAllowInternal,
+	})
 	if err != nil {
 		return err
 	}

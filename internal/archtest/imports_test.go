@@ -21,8 +21,8 @@ const module = "github.com/collabledger/collabledger"
 // adapter, which the feed uses as well as the client.
 //
 // mayImport says which folders a folder's code, tests aside, may import besides itself. Arrows point downwards only: cmd over api
-// and feed, api over reactors and webhooks, those over commands, projections and audit, those over eventstore, and domain and internal at the
-// bottom. The examples are made as a downstream service is.
+// and feed, api over reactors, webhooks and email, those over commands, projections and audit, those over eventstore, and domain and
+// internal at the bottom. The examples are made as a downstream service is.
 var mayImport = map[string][]string{
 	"domain":         {},
 	"internal":       {},
@@ -36,10 +36,11 @@ var mayImport = map[string][]string{
 	"feed":           {"domain", "eventstore", "commands", "internal", "client/pubsub"},
 	"reactors":       {"domain", "eventstore", "commands", "projections", "internal"},
 	"webhooks":       {"domain", "eventstore", "commands", "projections", "internal"},
-	"api":            {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "audit", "internal"},
-	"cmd":            {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
-	"internal/demo":  {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "audit", "feed", "api", "client", "internal"},
-	"internal/bench": {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "audit", "feed", "api", "client", "internal"},
+	"email":          {"domain", "eventstore", "commands", "projections", "internal"},
+	"api":            {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "email", "audit", "internal"},
+	"cmd":            {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "email", "audit", "feed", "api", "client", "internal", "internal/demo", "internal/bench"},
+	"internal/demo":  {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "email", "audit", "feed", "api", "client", "internal"},
+	"internal/bench": {"domain", "eventstore", "commands", "projections", "reactors", "webhooks", "email", "audit", "feed", "api", "client", "internal"},
 }
 
 // natsFolders are the only ones that know NATS, so that commands and queries work without it.
@@ -185,6 +186,7 @@ func TestTheImportRulesCatchWhatTheyForbid(t *testing.T) {
 		{name: "commands over projections", from: "commands", imported: module + "/projections", want: "may import only"},
 		{name: "projections over commands", from: "projections", imported: module + "/commands", want: "may import only"},
 		{name: "webhooks over the API", from: "webhooks", imported: module + "/api", want: "may import only"},
+		{name: "email over the API", from: "email", imported: module + "/api", want: "may import only"},
 		{name: "webhooks with NATS", from: "webhooks", imported: "github.com/nats-io/nats.go", want: "know NATS"},
 		{name: "feed over the client", from: "feed", imported: module + "/client", want: "may import only"},
 		{name: "the adapter over domain", from: "client/pubsub", imported: module + "/domain", want: "may import only"},
