@@ -40,7 +40,7 @@ var ErrForeignStream = errors.New("feed: the stream " + StreamName + " is not a 
 // errNoSubject stops a relay at an event that it cannot publish. Nothing is skipped.
 var errNoSubject = errors.New("feed: an event has no subject")
 
-// streamConfig is the stream as the relay makes it when there is none. A stream that exists is left as its operator has set it.
+// streamConfig is the stream as the relay makes it when there is none. Of one that exists it changes only what its settings say.
 //
 // Single events cannot be deleted, since a hole could never be filled again; purging old ones to win back space, and deleting the
 // whole stream to have it filled anew, remain possible. One replica is safe: what a broker loses is published again.

@@ -72,9 +72,9 @@ func streamIDs(page []Fact) []uuid.UUID {
 func counted(t *testing.T, engine *Engine, name string) (sum int) {
 	t.Helper()
 	require.NoError(t, engine.read(t.Context(), func(v view) error {
-		found, err := collect(t.Context(), v, "SELECT COALESCE(SUM(events), 0) FROM {"+name+"}", nil, func(scan func(...any) error) (int, error) {
-			var n int
-			return n, scan(&n)
+		found, err := collect(t.Context(), v, "SELECT COALESCE(SUM(events), 0) FROM {"+name+"}", nil, func(scan func(...any) error) (n int, err error) {
+			err = scan(&n)
+			return n, err
 		})
 		if err == nil {
 			sum = found[0]

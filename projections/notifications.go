@@ -298,7 +298,10 @@ func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, vi
 	var args arguments
 	condition := "n.account_id = " + args.add(viewer.account) + " AND n.user_id = " + args.add(viewer.user)
 	count, err := collect(ctx, v, "SELECT COUNT(*) FROM "+notificationsOfLists+" WHERE "+condition+" AND "+isUnread, args,
-		func(scan func(...any) error) (n int, err error) { return n, scan(&n) })
+		func(scan func(...any) error) (n int, err error) {
+			err = scan(&n)
+			return n, err
+		})
 	if err != nil {
 		return NotificationsPage{}, fmt.Errorf("count notifications: %w", err)
 	}
