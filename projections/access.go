@@ -225,7 +225,7 @@ var accessStandingEnds = mapping[standingKey, standingEndRow]{
 	fields: func(r *standingEndRow) []any { return []any{&r.consultancy, &r.epoch, at(&r.endedAt)} },
 }
 
-func foldAccess(ctx context.Context, tx tx, page []Fact) error {
+func foldAccess(ctx context.Context, tx tx, page []*Fact) error {
 	if err := foldGrants(ctx, tx, page); err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func foldAccess(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // foldGrants keeps the grants, the pairs that they belong to, and the pairs' access epochs.
-func foldGrants(ctx context.Context, tx tx, page []Fact) error {
+func foldGrants(ctx context.Context, tx tx, page []*Fact) error {
 	var grantIDs, pairIDs []uuid.UUID
 	for _, fact := range page {
 		if fact.Stream.Kind == domain.CollaborationStream {
@@ -286,7 +286,7 @@ func foldGrants(ctx context.Context, tx tx, page []Fact) error {
 	return nil
 }
 
-func foldGrant(fact Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UUID, pairRow], epochs *rows[epochKey, epochRow]) error {
+func foldGrant(fact *Fact, grants *rows[uuid.UUID, grantRow], pairs *rows[uuid.UUID, pairRow], epochs *rows[epochKey, epochRow]) error {
 	begin := func(epoch int, from time.Time) { epochs.put(epochRow{epochKey{fact.Stream.ID, epoch}, from}) }
 	switch e := fact.Event.(type) {
 	case domain.MessageSent:
@@ -387,7 +387,7 @@ func known[K comparable, R any](r *rows[K, R], key K) (*R, error) {
 
 // foldPeople keeps who is a member of an account, and who is in charge of a client. Rows are replaced whole, so that nothing need
 // be loaded.
-func foldPeople(ctx context.Context, tx tx, page []Fact) error {
+func foldPeople(ctx context.Context, tx tx, page []*Fact) error {
 	members, err := accessMembers.load(ctx, tx, nil)
 	if err != nil {
 		return err
@@ -425,7 +425,7 @@ func foldPeople(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // foldFirms keeps what accounts subscribe to, and which consultancies are in standing.
-func foldFirms(ctx context.Context, tx tx, page []Fact) error {
+func foldFirms(ctx context.Context, tx tx, page []*Fact) error {
 	var accountIDs, consultancyIDs []uuid.UUID
 	for _, fact := range page {
 		switch fact.Stream.Kind {
@@ -455,7 +455,7 @@ func foldFirms(ctx context.Context, tx tx, page []Fact) error {
 	return nil
 }
 
-func foldFirm(fact Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow], ends *rows[standingKey, standingEndRow]) error {
+func foldFirm(fact *Fact, plans *rows[uuid.UUID, planRow], standings *rows[uuid.UUID, standingRow], ends *rows[standingKey, standingEndRow]) error {
 	standing := func(inStanding bool) {
 		now := standingRow{consultancy: fact.Stream.ID, inStanding: inStanding}
 		if before := standings.get(now.consultancy); before != nil {

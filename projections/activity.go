@@ -52,7 +52,7 @@ var activitySections = mapping[countKey, sectionActivityRow]{
 	fields: func(r *sectionActivityRow) []any { return []any{&r.client, &r.section, at(&r.lastAt)} },
 }
 
-func foldActivity(ctx context.Context, tx tx, page []Fact) error {
+func foldActivity(ctx context.Context, tx tx, page []*Fact) error {
 	var pairIDs []uuid.UUID
 	for _, fact := range page {
 		if fact.Stream.Kind == domain.CollaborationStream {
@@ -91,7 +91,7 @@ func foldActivity(ctx context.Context, tx tx, page []Fact) error {
 	return nil
 }
 
-func (r *pairActivityRow) apply(fact Fact) {
+func (r *pairActivityRow) apply(fact *Fact) {
 	r.lastAt = fact.At
 	switch e := fact.Event.(type) {
 	case domain.CollaborationRequested, domain.CollaborationAccepted, domain.CollaborationDeclined, domain.RequestWithdrawn,

@@ -74,7 +74,7 @@ var notificationPairs = mapping[uuid.UUID, engagementRow]{
 }
 
 // loadAddressBook loads what a page needs: its parties, its collaborations, and of clients whose tasks it has those who watch them.
-func loadAddressBook(ctx context.Context, tx tx, page []Fact) (b addressBook, err error) {
+func loadAddressBook(ctx context.Context, tx tx, page []*Fact) (b addressBook, err error) {
 	var accounts, collaborations, clients []uuid.UUID
 	for _, fact := range page {
 		accounts = append(accounts, fact.Event.Parties()...)
@@ -106,7 +106,7 @@ func loadAddressBook(ctx context.Context, tx tx, page []Fact) (b addressBook, er
 
 // people lists everybody whose list a page may change: who is or becomes one of those who can be told of anything, who leaves, and who
 // has read.
-func (b addressBook) people(page []Fact) []memberKey {
+func (b addressBook) people(page []*Fact) []memberKey {
 	var people []memberKey
 	met := map[uuid.UUID]bool{}
 	add := func(account uuid.UUID) {
@@ -149,7 +149,7 @@ func (b addressBook) people(page []Fact) []memberKey {
 }
 
 // learn takes on what a fact changes of firms and collaborations.
-func (b addressBook) learn(fact Fact) {
+func (b addressBook) learn(fact *Fact) {
 	if e, ok := fact.Event.(domain.AccountRegistered); ok {
 		b.firms.put(addressRow{account: e.AccountID, members: []addressMember{{e.Owner.UserID, domain.RoleOwner}}, plan: e.Plan, watchers: []uuid.UUID{}})
 		return
@@ -168,7 +168,7 @@ func (b addressBook) learn(fact Fact) {
 	}
 }
 
-func (b addressBook) learnFirm(fact Fact, firm addressRow) {
+func (b addressBook) learnFirm(fact *Fact, firm addressRow) {
 	switch e := fact.Event.(type) {
 	case domain.SubscriptionRecorded:
 		firm.plan = e.Plan
@@ -204,7 +204,7 @@ func withRole(members []addressMember, user uuid.UUID, role domain.Role) []addre
 	return changed
 }
 
-func (b addressBook) learnPair(fact Fact) {
+func (b addressBook) learnPair(fact *Fact) {
 	event, ok := fact.Event.(domain.EventOf[domain.Collaboration])
 	switch fact.Event.(type) {
 	case domain.MessageSent, domain.ConversationRead:
@@ -287,7 +287,7 @@ func (b addressBook) members(account uuid.UUID, people []uuid.UUID) []memberKey 
 
 // managers are the account managers in charge of a client; at the end of a collaboration those who were until then, since they are
 // unassigned together with it.
-func (b addressBook) managers(fact Fact, pair domain.Pair) []memberKey {
+func (b addressBook) managers(fact *Fact, pair domain.Pair) []memberKey {
 	row := b.pairs.get(fact.Stream.ID)
 	if row == nil {
 		return nil

@@ -67,7 +67,7 @@ func (d *Deadline) fields() []any {
 	return []any{&d.Kind, &d.Subject, &d.Account, &d.Pair.ConsultancyID, &d.Pair.ClientID, &d.User, at(&d.DueAt), at(&d.Until)}
 }
 
-func foldDeadlines(ctx context.Context, tx tx, page []Fact) error {
+func foldDeadlines(ctx context.Context, tx tx, page []*Fact) error {
 	var changed []deadlineKey // grants that get another end, or their reminders back
 	for _, fact := range page {
 		switch fact.Event.(type) {
@@ -85,7 +85,7 @@ func foldDeadlines(ctx context.Context, tx tx, page []Fact) error {
 	return nil
 }
 
-func foldDeadline(fact Fact, held *rows[deadlineKey, Deadline]) {
+func foldDeadline(fact *Fact, held *rows[deadlineKey, Deadline]) {
 	forget := func(subject uuid.UUID, kinds ...DeadlineKind) {
 		for _, kind := range kinds {
 			held.delete(deadlineKey{kind, subject})

@@ -98,7 +98,7 @@ var directoryTerms = mapping[directoryTerm, directoryTerm]{
 	fields: func(r *directoryTerm) []any { return []any{&r.consultancyID, &r.kind, &r.term} },
 }
 
-func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
+func foldDirectory(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID
 	for _, fact := range page {
 		if concernsDirectory(fact) {
@@ -132,14 +132,14 @@ func foldDirectory(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // concernsDirectory picks all facts of partnerships, and of accounts, which have the same ids, that they are closed.
-func concernsDirectory(fact Fact) bool {
+func concernsDirectory(fact *Fact) bool {
 	_, closed := fact.Event.(domain.AccountClosed)
 	return closed || fact.Stream.Kind == domain.PartnershipStream
 }
 
 // apply follows the partnership's standing and the review of its profile, as domain.Partnership does, and replaces the terms when
 // another revision is published, or none any more.
-func (r *directoryRow) apply(fact Fact, terms *rows[directoryTerm, directoryTerm]) error {
+func (r *directoryRow) apply(fact *Fact, terms *rows[directoryTerm, directoryTerm]) error {
 	switch e := fact.Event.(type) {
 	case domain.AccountClosed:
 		r.closed = true

@@ -32,7 +32,7 @@ const (
 	maxRest          = 50 * time.Millisecond // between two pages at the log's end
 )
 
-// Fact is one event of the log as a fold sees it: decoded once for all models.
+// Fact is one event of the log as a fold sees it: decoded once for all models, which only read it.
 type Fact struct {
 	Position int64
 	At       time.Time

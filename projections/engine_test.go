@@ -25,11 +25,11 @@ type tally struct {
 }
 
 // tallyModel counts events by account. fails, unless it is nil, tells which facts its fold cannot take.
-func tallyModel(name string, version int, fails func(Fact) error) model {
+func tallyModel(name string, version int, fails func(*Fact) error) model {
 	tallies := tallyRows(name)
 	return model{
 		name: name, version: version, streams: []string{domain.AccountStream}, tables: []table{tallies.table},
-		fold: func(ctx context.Context, tx tx, page []Fact) error {
+		fold: func(ctx context.Context, tx tx, page []*Fact) error {
 			rows, err := tallies.load(ctx, tx, streamIDs(page))
 			if err != nil {
 				return err
@@ -60,7 +60,7 @@ func tallyRows(name string) mapping[uuid.UUID, tally] {
 	}
 }
 
-func streamIDs(page []Fact) []uuid.UUID {
+func streamIDs(page []*Fact) []uuid.UUID {
 	ids := make([]uuid.UUID, len(page))
 	for i, fact := range page {
 		ids[i] = fact.Stream.ID
@@ -157,7 +157,7 @@ func TestAStoppedModelIsTriedAgainAtTheNextStart(t *testing.T) {
 		bad := l.business("Two")
 		l.business("Three")
 		var failures atomic.Int64
-		fails := func(f Fact) error {
+		fails := func(f *Fact) error {
 			if f.Stream.ID == bad.id {
 				failures.Add(1)
 				return errors.New("two is one too many")
@@ -194,7 +194,7 @@ func TestAStoppedModelIsTriedAgainAtTheNextStart(t *testing.T) {
 func TestAFoldThatFailsForAWhileLosesNothing(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		failures := 0
-		engine := l.open(tallyModel("shaky", 1, func(Fact) error {
+		engine := l.open(tallyModel("shaky", 1, func(*Fact) error {
 			if failures++; failures%3 != 0 {
 				return errors.New("the database is away")
 			}

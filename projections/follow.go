@@ -313,10 +313,11 @@ func (f follower) write(ctx context.Context, tx tx, changes []writable) error {
 
 // fold folds a page, so many events at a time.
 func (f follower) fold(ctx context.Context, tx tx, page []Fact) error {
-	read := make([]Fact, 0, min(len(page), maxFoldEvents))
+	read := make([]*Fact, 0, min(len(page), maxFoldEvents))
 	for some := range slices.Chunk(page, maxFoldEvents) {
 		read = read[:0]
-		for _, fact := range some {
+		for i := range some {
+			fact := &some[i]
 			f.memory.bytes += fact.size
 			if !slices.Contains(f.model.streams, fact.Stream.Kind) {
 				continue

@@ -73,7 +73,7 @@ var historyNames = mapping[uuid.UUID, nameRow]{
 	fields: func(r *nameRow) []any { return []any{&r.id, &r.name} },
 }
 
-func foldHistory(ctx context.Context, tx tx, page []Fact) error {
+func foldHistory(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID
 	for _, fact := range page {
 		if s, ok := storyOf(fact); ok {
@@ -111,7 +111,7 @@ func foldHistory(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // foldName notes what somebody or something is called from now on.
-func foldName(fact Fact, names *rows[uuid.UUID, nameRow]) {
+func foldName(fact *Fact, names *rows[uuid.UUID, nameRow]) {
 	switch e := fact.Event.(type) {
 	case domain.AccountRegistered:
 		names.put(nameRow{e.AccountID, e.TradeName})
@@ -136,7 +136,7 @@ type story struct {
 }
 
 // storyOf tells what a fact is about; ok is false when it belongs to no collaboration's history.
-func storyOf(fact Fact) (s story, ok bool) {
+func storyOf(fact *Fact) (s story, ok bool) {
 	s.actor, _ = domain.ParseActor(fact.Actor)
 	switch e := fact.Event.(type) {
 	case domain.TaskCompleted:

@@ -65,7 +65,7 @@ var kpiChoices = mapping[choiceKey, choiceRow]{
 	fields: func(r *choiceRow) []any { return []any{&r.collaboration, &r.user, &r.position, asJSON(&r.sections)} },
 }
 
-func foldKPI(ctx context.Context, tx tx, page []Fact) error {
+func foldKPI(ctx context.Context, tx tx, page []*Fact) error {
 	var keys []countKey
 	for _, fact := range page {
 		switch e := fact.Event.(type) {

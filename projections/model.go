@@ -23,7 +23,7 @@ type model struct {
 	version int      // raised whenever the tables or the fold change: the model is then rebuilt at the next start
 	streams []string // the kinds of streams that it reads; it never sees facts of others
 	tables  []table
-	fold    func(ctx context.Context, tx tx, page []Fact) error // page is never empty
+	fold    func(ctx context.Context, tx tx, page []*Fact) error // page is never empty
 }
 
 // models is the list of read models. Whatever follows, rebuilds or reports them reads it.

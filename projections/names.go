@@ -46,7 +46,7 @@ func named(id uuid.UUID, name string) namedThing { return namedThing{id, name, f
 
 // foldNames takes the latest name of each: an account's trade name, a person's name as they were last invited or registered.
 // Rows are replaced whole, so that nothing need be loaded.
-func foldNames(ctx context.Context, tx tx, page []Fact) error {
+func foldNames(ctx context.Context, tx tx, page []*Fact) error {
 	accounts, err := accountNames.load(ctx, tx, nil)
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ type notificationFold struct {
 
 // foldNotifications tells everybody whom an event concerns of it, as the firms and the collaborations stand right after it: who joins
 // later does not get what was told before.
-func foldNotifications(ctx context.Context, tx tx, page []Fact) error {
+func foldNotifications(ctx context.Context, tx tx, page []*Fact) error {
 	book, err := loadAddressBook(ctx, tx, page)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func foldNotifications(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // tell puts a fact into the lists of all whom it concerns, but for the person who did it. An account has domain.MaxMembers at most.
-func (f notificationFold) tell(fact Fact) {
+func (f notificationFold) tell(fact *Fact) {
 	data := string(fact.Data)
 	for _, n := range f.noticesOf(fact) {
 		for _, to := range n.people {
@@ -203,7 +203,7 @@ func audienceOf(event domain.Event) audience {
 }
 
 // noticesOf tells whom a fact concerns, and what of.
-func (b addressBook) noticesOf(fact Fact) []notice {
+func (b addressBook) noticesOf(fact *Fact) []notice {
 	switch e := fact.Event.(type) {
 	case domain.TaskRaised:
 		return b.watchersOf(fact, e.ClientID, e.Section)
@@ -237,7 +237,7 @@ func (b addressBook) noticesOf(fact Fact) []notice {
 
 // watchersOf tells of a task that has become pending those people of each consultancy who have chosen to be told of its section (S7)
 // in the collaboration as it stands: active, and with a grant that shows the section to them (invariants 1, 2 and 5).
-func (b addressBook) watchersOf(fact Fact, client uuid.UUID, section domain.Section) []notice {
+func (b addressBook) watchersOf(fact *Fact, client uuid.UUID, section domain.Section) []notice {
 	var notices []notice
 	from := b.firms.get(client)
 	if from == nil {

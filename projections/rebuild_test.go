@@ -187,7 +187,7 @@ func TestARebuildThatIsStoppedGoesOnFromWhatItHasWritten(t *testing.T) {
 		require.Positive(t, written)
 		require.Less(t, written, int64(accounts))
 
-		again := l.open(tallyModel("tally", 1, func(f Fact) error {
+		again := l.open(tallyModel("tally", 1, func(f *Fact) error {
 			if f.Position <= written {
 				return errors.New("this event is counted already")
 			}
@@ -204,7 +204,7 @@ func TestARebuildNamesTheEventThatItCannotFold(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		const accounts, bad = 30, 17
 		broken := false
-		engine := l.open(tallyModel("tally", 1, func(f Fact) error {
+		engine := l.open(tallyModel("tally", 1, func(f *Fact) error {
 			if broken && f.Position == bad {
 				return errors.New("this fold is broken")
 			}
@@ -229,7 +229,7 @@ func TestARebuildNamesTheEventThatItCannotFold(t *testing.T) {
 func TestARebuildThatFailsLeavesTheLiveGeneration(t *testing.T) {
 	eachLedger(t, func(t *testing.T, l *ledger) {
 		var broken bool
-		engine := l.open(tallyModel("tally", 1, func(Fact) error {
+		engine := l.open(tallyModel("tally", 1, func(*Fact) error {
 			if broken {
 				return errors.New("this fold is broken")
 			}
@@ -277,7 +277,7 @@ func TestAModelThatCannotBeRebuiltForANewVersionStops(t *testing.T) {
 		l.business("One")
 		l.await(old)
 		stop()
-		engine := l.open(tallyModel("tally", 2, func(Fact) error { return errors.New("this fold is broken") }))
+		engine := l.open(tallyModel("tally", 2, func(*Fact) error { return errors.New("this fold is broken") }))
 		l.run(engine)
 		require.Contains(t, becomes(t, engine, "tally", stopped).Error, "this fold is broken")
 	})

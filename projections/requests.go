@@ -63,7 +63,7 @@ var requests = mapping[uuid.UUID, requestRow]{
 }
 
 // foldRequests takes on what was said, read, asked and answered.
-func foldRequests(ctx context.Context, tx tx, page []Fact) error {
+func foldRequests(ctx context.Context, tx tx, page []*Fact) error {
 	ids := make([]uuid.UUID, len(page))
 	for i, fact := range page {
 		ids[i] = fact.Stream.ID
@@ -87,7 +87,7 @@ func foldRequests(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // beginning is the pair of a history's first event, which can only be a message or a request.
-func beginning(fact Fact) (domain.Pair, error) {
+func beginning(fact *Fact) (domain.Pair, error) {
 	switch e := fact.Event.(type) {
 	case domain.MessageSent:
 		return e.Pair, nil
@@ -98,7 +98,7 @@ func beginning(fact Fact) (domain.Pair, error) {
 }
 
 // apply counts as domain.Collaboration does.
-func (r *requestRow) apply(fact Fact) {
+func (r *requestRow) apply(fact *Fact) {
 	switch e := fact.Event.(type) {
 	case domain.MessageSent:
 		r.heard(e.From, e.Body, fact.At)

@@ -70,7 +70,7 @@ var reviews = mapping[uuid.UUID, reviewRow]{
 	},
 }
 
-func foldReviews(ctx context.Context, tx tx, page []Fact) error {
+func foldReviews(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID // a partnership has its account's id
 	for _, fact := range page {
 		if reviewed(fact.Event) {
@@ -109,7 +109,7 @@ func reviewed(event domain.Event) bool {
 }
 
 // apply follows the account, the application and the review of the profile as the domain does.
-func (r *reviewRow) apply(fact Fact) {
+func (r *reviewRow) apply(fact *Fact) {
 	switch e := fact.Event.(type) {
 	case domain.AccountDetailsUpdated:
 		r.details = e.AccountDetails

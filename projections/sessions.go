@@ -60,7 +60,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 	},
 }
 
-func foldSessions(ctx context.Context, tx tx, page []Fact) error {
+func foldSessions(ctx context.Context, tx tx, page []*Fact) error {
 	var closed []uuid.UUID
 	for _, fact := range page {
 		if e, ok := fact.Event.(domain.ClientAccountClosed); ok {

@@ -59,7 +59,7 @@ var tasks = mapping[uuid.UUID, taskRow]{
 	},
 }
 
-func foldTasks(ctx context.Context, tx tx, page []Fact) error {
+func foldTasks(ctx context.Context, tx tx, page []*Fact) error {
 	held, err := tasks.load(ctx, tx, taskIDs(page))
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func foldTasks(ctx context.Context, tx tx, page []Fact) error {
 }
 
 // taskIDs lists the tasks that a page changes. A stream's id is its task's; those that the page raises have no row yet.
-func taskIDs(page []Fact) []uuid.UUID {
+func taskIDs(page []*Fact) []uuid.UUID {
 	var ids []uuid.UUID
 	for _, fact := range page {
 		if _, raised := fact.Event.(domain.TaskRaised); !raised {
