@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,24 +18,25 @@ import (
 
 // Limits of a filling.
 const (
-	maxPostgresBatch = 32 << 20 // bytes of records that one transaction takes on, and a page more: the larger, the fewer rows are written again
-	maxSQLiteBatch   = 16 << 20 // likewise; smaller, because everybody else who writes waits meanwhile
-	pagesAhead       = 8        // that are decoded before they are folded
-	maxIndexing      = 4        // generations that are indexed at the same time
+	maxPostgresBatch = maxFillingMemory // bytes of records whose rows are written at once, and a page more: the larger, the fewer are written again
+	maxSQLiteBatch   = 16 << 20         // likewise; smaller, because everybody else who writes waits meanwhile
+	pagesAhead       = 8                // that are decoded before they are folded
+	maxAtOnce        = 4                // transactions that write or index generations at the same time
 )
 
 // fillLimits are the limits that matter to what a filling does. Tests make them small.
 type fillLimits struct {
-	page   int // events
-	batch  int // bytes of records that one transaction takes on
-	memory int // bytes of records whose rows are held
-	last   int // events that are folded with the swap, while nobody can follow
+	page     int // events
+	batch    int // bytes of records whose rows are written at once
+	together int // generations that one transaction writes
+	memory   int // bytes of records whose rows are held
+	last     int // events that are folded with the swap, while nobody can follow
 }
 
 func limitsOf(dialect sqldb.Dialect) fillLimits {
-	limits := fillLimits{page: eventstore.MaxPageEvents, batch: maxPostgresBatch, memory: maxFillingMemory, last: eventstore.MaxPageEvents}
-	if dialect == sqldb.SQLite {
-		limits.batch = maxSQLiteBatch
+	limits := fillLimits{page: eventstore.MaxPageEvents, batch: maxPostgresBatch, together: 1, memory: maxFillingMemory, last: eventstore.MaxPageEvents}
+	if dialect == sqldb.SQLite { // which has one writer, and waits for the disk at each commit
+		limits.batch, limits.together = maxSQLiteBatch, math.MaxInt
 	}
 	return limits
 }
@@ -46,15 +48,15 @@ type decoded struct {
 }
 
 // filling is how generations that nobody reads yet are filled: a page is read and decoded while the one before is folded in memory,
-// and what came of a batch of pages is written in one transaction while the next batch is folded. What was committed before an
-// interruption counts: the next filling goes on from there.
+// and what came of a batch of pages is written while the next batch is folded, several generations at the same time. What was
+// committed before an interruption counts: the next filling goes on from there.
 type filling struct {
 	e       *Engine
 	group   []follower // as they are in the database
 	reached int64      // up to where they are folded in memory
 	bytes   int        // of the records that are folded and not taken to be written
 	writing chan error // of the batch that is being written; nil: there is none
-	writes  int64      // up to where that batch goes
+	writes  []follower // the generations as that leaves them
 }
 
 // fill folds the log into generations up to a position. Where a fold fails, it goes over the batch again in small transactions, so
@@ -69,12 +71,13 @@ func (e *Engine) fill(ctx context.Context, group []follower, until int64, progre
 	if _, failed := errors.AsType[*foldError](err); !failed {
 		return err
 	}
-	for group[0].position < f.reached {
-		page, err := e.store.ReadAll(ctx, group[0].position, int(min(f.reached-group[0].position, eventstore.MaxPageEvents)))
+	behind, _ := lowest(group)
+	for behind[0].position < f.reached {
+		page, err := e.store.ReadAll(ctx, behind[0].position, int(min(f.reached-behind[0].position, eventstore.MaxPageEvents)))
 		if err != nil {
 			return err
 		}
-		if err := e.handle(ctx, group, e.facts(page)); err != nil {
+		if err := e.handle(ctx, behind, e.facts(page)); err != nil {
 			return err
 		}
 	}
@@ -108,13 +111,13 @@ func (f *filling) run(ctx context.Context, until int64, progress func(position i
 		for _, fact := range page.facts {
 			f.bytes += fact.size
 		}
+		progress(f.reached)
 		if f.bytes < f.e.limits.batch && f.reached < until {
 			continue
 		}
 		if err := f.write(ctx); err != nil {
 			return err
 		}
-		progress(f.reached)
 	}
 	return ctx.Err()
 }
@@ -137,9 +140,10 @@ func (f *filling) write(ctx context.Context) error {
 	for i, g := range f.group {
 		changes[i] = g.memory.take(g.model)
 	}
-	group, to := slices.Clone(f.group), f.reached
-	f.writing, f.writes, f.bytes = make(chan error, 1), to, 0
-	go func(writing chan<- error) { writing <- f.e.writeBatch(ctx, group, to, changes) }(f.writing)
+	f.writing, f.writes, f.bytes = make(chan error, 1), slices.Clone(f.group), 0
+	go func(writing chan<- error, group []follower, to int64) {
+		writing <- f.e.writeBatch(ctx, group, to, changes)
+	}(f.writing, f.writes, f.reached)
 	if f.group[0].memory.bytes < f.e.limits.memory {
 		return nil
 	}
@@ -156,10 +160,8 @@ func (f *filling) written() error {
 	}
 	err := <-f.writing
 	f.writing = nil
-	if err == nil {
-		for i := range f.group {
-			f.group[i].position = f.writes
-		}
+	for i := range f.group { // also when the writing of some has failed
+		f.group[i].position = f.writes[i].position
 	}
 	return err
 }
@@ -174,9 +176,21 @@ func (f *filling) remember(ctx context.Context) error {
 	return f.e.addIndexes(ctx, f.group, table.addKeyIndex)
 }
 
-// writeBatch writes what has changed in generations from where they stand to a position.
+// writeBatch writes what has changed in generations from where they stand to a position, and moves those that are written there.
 func (e *Engine) writeBatch(ctx context.Context, group []follower, to int64, changes [][]writable) error {
-	return e.inSession(ctx, func(s session, tx *sql.Tx) error {
+	var writing errgroup.Group
+	writing.SetLimit(maxAtOnce)
+	for some := range slices.Chunk(group, e.limits.together) {
+		theirs := changes[:len(some)]
+		changes = changes[len(some):]
+		writing.Go(func() error { return e.writeTogether(ctx, some, to, theirs) })
+	}
+	return writing.Wait()
+}
+
+// writeTogether is writeBatch in one transaction.
+func (e *Engine) writeTogether(ctx context.Context, group []follower, to int64, changes [][]writable) error {
+	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
 		if err := e.claimLazily(ctx, tx, group, to); err != nil {
 			return err
 		}
@@ -187,6 +201,13 @@ func (e *Engine) writeBatch(ctx context.Context, group []follower, to int64, cha
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for i := range group {
+		group[i].position = to
+	}
+	return nil
 }
 
 // readPages reads the log from a checkpoint up to a position, some pages ahead of who takes them, unless it fails. They are decoded
@@ -240,7 +261,7 @@ func (e *Engine) readPage(ctx context.Context, from eventstore.Checkpoint, until
 // same indexes.
 func (e *Engine) addIndexes(ctx context.Context, group []follower, add func(t table, ctx context.Context, tx *sql.Tx, generation int) error) error {
 	var indexing errgroup.Group
-	indexing.SetLimit(maxIndexing)
+	indexing.SetLimit(maxAtOnce)
 	for i, f := range group {
 		indexing.Go(func() error {
 			return e.inTx(ctx, func(tx *sql.Tx) error {
