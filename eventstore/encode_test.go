@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"testing"
@@ -101,6 +102,7 @@ func TestRecordsAreValidJSONWhateverTheyTell(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{a.Actor, a.OnBehalfOf, a.CorrelationID, a.CausationID, a.TraceParent},
 			[]string{envelope.Actor, envelope.OnBehalfOf, envelope.CorrelationID, envelope.CausationID, envelope.TraceParent})
+		require.Equal(t, cmp.Or(a.OnBehalfOf, a.Actor), record.Decider())
 		require.True(t, at.Equal(envelope.Time))
 		got, err := record.Data()
 		require.NoError(t, err)

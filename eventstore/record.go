@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +53,17 @@ func (r Record) Data() (json.RawMessage, error) {
 // Attribute is one of the record's attributes that are strings; empty where it has none. Like Data it looks for the place.
 func (r Record) Attribute(name string) string {
 	header, _, _ := bytes.Cut(r.Bytes, []byte(`,"data":`))
+	return attribute(header, name)
+}
+
+// Decider is who decided: the one on whose behalf a service acted, or else the actor.
+func (r Record) Decider() string {
+	header, _, _ := bytes.Cut(r.Bytes, []byte(`,"data":`))
+	return cmp.Or(attribute(header, "onbehalfof"), attribute(header, "actor"))
+}
+
+// attribute looks for one among a record's attributes before its data.
+func attribute(header []byte, name string) string {
 	_, value, ok := bytes.Cut(header, []byte(`,"`+name+`":"`))
 	if !ok {
 		return ""

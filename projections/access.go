@@ -238,7 +238,7 @@ func foldAccess(ctx context.Context, tx tx, page []*Fact) error {
 // foldGrants keeps the grants, the pairs that they belong to, and the pairs' access epochs.
 func foldGrants(ctx context.Context, tx tx, page []*Fact) error {
 	var grantIDs, pairIDs []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if fact.Stream.Kind == domain.CollaborationStream {
 			pairIDs = append(pairIDs, fact.Stream.ID)
 		}
@@ -427,7 +427,7 @@ func foldPeople(ctx context.Context, tx tx, page []*Fact) error {
 // foldFirms keeps what accounts subscribe to, and which consultancies are in standing.
 func foldFirms(ctx context.Context, tx tx, page []*Fact) error {
 	var accountIDs, consultancyIDs []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		switch fact.Stream.Kind {
 		case domain.AccountStream:
 			accountIDs = append(accountIDs, fact.Stream.ID)

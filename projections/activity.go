@@ -54,7 +54,7 @@ var activitySections = mapping[countKey, sectionActivityRow]{
 
 func foldActivity(ctx context.Context, tx tx, page []*Fact) error {
 	var pairIDs []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if fact.Stream.Kind == domain.CollaborationStream {
 			pairIDs = append(pairIDs, fact.Stream.ID)
 		}

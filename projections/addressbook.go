@@ -76,7 +76,7 @@ var notificationPairs = mapping[uuid.UUID, engagementRow]{
 // loadAddressBook loads what a page needs: its parties, its collaborations, and of clients whose tasks it has those who watch them.
 func loadAddressBook(ctx context.Context, tx tx, page []*Fact) (b addressBook, err error) {
 	var accounts, collaborations, clients []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		accounts = append(accounts, fact.Event.Parties()...)
 		switch fact.Stream.Kind {
 		case domain.CollaborationStream:
@@ -256,7 +256,7 @@ func (r *engagementRow) shows(section domain.Section, client, consultancy addres
 		active: r.Status == domain.CollaborationActive, plan: client.plan, inStanding: consultancy.inStanding,
 		bothOpen: !client.closed && !consultancy.closed, granted: 1, grant: *r.Grant, // the state has no grant of an older engagement
 	}
-	return has.effective(now).Includes(section, domain.Read)
+	return has.show(section, now)
 }
 
 // heads are the owner and the administrators of an account.

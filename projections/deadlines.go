@@ -69,7 +69,7 @@ func (d *Deadline) fields() []any {
 
 func foldDeadlines(ctx context.Context, tx tx, page []*Fact) error {
 	var changed []deadlineKey // grants that get another end, or their reminders back
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		switch fact.Event.(type) {
 		case domain.AccessChanged, domain.AccessResumed:
 			changed = append(changed, deadlineKey{GrantEnds, fact.Stream.ID})

@@ -100,7 +100,7 @@ var directoryTerms = mapping[directoryTerm, directoryTerm]{
 
 func foldDirectory(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if concernsDirectory(fact) {
 			ids = append(ids, fact.Stream.ID)
 		}

@@ -39,7 +39,8 @@ type Fact struct {
 	Stream   eventstore.StreamID
 	Version  int64
 	Type     string
-	Actor    string // who decided: the person where a service vouched for one
+	Actor    string       // who decided: the person where a service vouched for one
+	By       domain.Actor // the same, parsed
 	Event    domain.Event
 	Data     json.RawMessage // the event as it was recorded
 

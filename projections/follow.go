@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
 	"github.com/collabledger/collabledger/internal/wait"
@@ -194,7 +194,8 @@ func (e *Engine) facts(page []eventstore.Record) []Fact {
 		if fact.Data, err = record.Data(); err == nil {
 			fact.Event, err = e.catalog.Decode(record.Type, fact.Data)
 		}
-		fact.Actor = cmp.Or(record.Attribute("onbehalfof"), record.Attribute("actor"))
+		fact.Actor = record.Decider()
+		fact.By, _ = domain.ParseActor(fact.Actor)
 		fact.unreadable = err
 		facts[i] = fact
 	}

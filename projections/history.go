@@ -75,7 +75,7 @@ var historyNames = mapping[uuid.UUID, nameRow]{
 
 func foldHistory(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if s, ok := storyOf(fact); ok {
 			ids = append(ids, s.actor.UserID, s.pair.ConsultancyID, s.pair.ClientID, s.mentioned)
 		}
@@ -137,7 +137,7 @@ type story struct {
 
 // storyOf tells what a fact is about; ok is false when it belongs to no collaboration's history.
 func storyOf(fact *Fact) (s story, ok bool) {
-	s.actor, _ = domain.ParseActor(fact.Actor)
+	s.actor = fact.By
 	switch e := fact.Event.(type) {
 	case domain.TaskCompleted:
 		s.pair, s.task = domain.Pair{ConsultancyID: e.ConsultancyID, ClientID: e.ClientID}, e.TaskID

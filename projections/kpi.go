@@ -67,7 +67,7 @@ var kpiChoices = mapping[choiceKey, choiceRow]{
 
 func foldKPI(ctx context.Context, tx tx, page []*Fact) error {
 	var keys []countKey
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		switch e := fact.Event.(type) {
 		case domain.TaskRaised:
 			keys = append(keys, countKey{e.ClientID, e.Section})

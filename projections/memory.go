@@ -29,6 +29,14 @@ func newMemory(position int64) *memory {
 	return &memory{tables: map[string]keptRows{}, whole: position == 0}
 }
 
+// toLookUp is that part of a page for which rows may have to be looked up: none of it while memory has every row.
+func (t tx) toLookUp(page []*Fact) []*Fact {
+	if t.memory.whole {
+		return nil
+	}
+	return page
+}
+
 // remember makes sure that the generations of a group have a memory that is not too large to take more, in bytes of records.
 func remember(group []follower, limit int) {
 	for i := range group {

@@ -94,7 +94,7 @@ func foldNotifications(ctx context.Context, tx tx, page []*Fact) error {
 	if err != nil {
 		return err
 	}
-	lists, err := notificationLists.load(ctx, tx, book.people(page))
+	lists, err := notificationLists.load(ctx, tx, book.people(tx.toLookUp(page)))
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (b addressBook) noticesOf(fact *Fact) []notice {
 	}
 	about, ok := storyOf(fact)
 	if fact.Stream.Kind == domain.PartnershipStream {
-		about.actor, _ = domain.ParseActor(fact.Actor)
+		about.actor = fact.By
 		about.pair.ConsultancyID, ok = fact.Stream.ID, true
 	}
 	a := audienceOf(fact.Event)
@@ -243,9 +243,8 @@ func (b addressBook) watchersOf(fact *Fact, client uuid.UUID, section domain.Sec
 	if from == nil {
 		return nil
 	}
-	actor, _ := domain.ParseActor(fact.Actor)
 	for _, consultancy := range from.watchers {
-		about := story{pair: domain.Pair{ConsultancyID: consultancy, ClientID: client}, actor: actor, task: fact.Stream.ID}
+		about := story{pair: domain.Pair{ConsultancyID: consultancy, ClientID: client}, actor: fact.By, task: fact.Stream.ID}
 		to, state := b.firms.get(consultancy), b.pairs.get(about.pair.CollaborationID())
 		if to == nil || state == nil || !state.shows(section, *from, *to, fact.At) {
 			continue

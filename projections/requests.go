@@ -64,9 +64,9 @@ var requests = mapping[uuid.UUID, requestRow]{
 
 // foldRequests takes on what was said, read, asked and answered.
 func foldRequests(ctx context.Context, tx tx, page []*Fact) error {
-	ids := make([]uuid.UUID, len(page))
-	for i, fact := range page {
-		ids[i] = fact.Stream.ID
+	var ids []uuid.UUID
+	for _, fact := range tx.toLookUp(page) {
+		ids = append(ids, fact.Stream.ID)
 	}
 	rows, err := requests.load(ctx, tx, ids)
 	if err != nil {

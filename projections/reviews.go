@@ -72,7 +72,7 @@ var reviews = mapping[uuid.UUID, reviewRow]{
 
 func foldReviews(ctx context.Context, tx tx, page []*Fact) error {
 	var ids []uuid.UUID // a partnership has its account's id
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if reviewed(fact.Event) {
 			ids = append(ids, fact.Stream.ID)
 		}

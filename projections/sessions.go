@@ -62,7 +62,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 
 func foldSessions(ctx context.Context, tx tx, page []*Fact) error {
 	var closed []uuid.UUID
-	for _, fact := range page {
+	for _, fact := range tx.toLookUp(page) {
 		if e, ok := fact.Event.(domain.ClientAccountClosed); ok {
 			closed = append(closed, e.SessionID)
 		}

@@ -60,7 +60,7 @@ var tasks = mapping[uuid.UUID, taskRow]{
 }
 
 func foldTasks(ctx context.Context, tx tx, page []*Fact) error {
-	held, err := tasks.load(ctx, tx, taskIDs(page))
+	held, err := tasks.load(ctx, tx, taskIDs(tx.toLookUp(page)))
 	if err != nil {
 		return err
 	}
