@@ -8,7 +8,7 @@ import (
 
 // How many random plays a property is tried on; folding them twice on two databases takes most of the tests' time.
 const (
-	playsUsually = "30"
+	playsUsually = "15"
 	playsLong    = "1000" // with LEDGER_TEST_LONG=1, as of scripts/test --long
 )
 

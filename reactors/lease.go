@@ -57,7 +57,8 @@ func (e *Engine) keep(ctx context.Context, held *lease) error {
 		if wait.For(ctx, e.pace.beat); ctx.Err() != nil {
 			return nil
 		}
-		err := e.beat(ctx, held, held.holder)
+		// One that is cut short may be written all the same, and then the lease could not be given away for want of knowing.
+		err := e.beat(context.WithoutCancel(ctx), held, held.holder)
 		switch {
 		case err == nil:
 			last = time.Now()

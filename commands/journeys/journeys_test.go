@@ -26,7 +26,7 @@ import (
 
 // How many journeys are made and how long they are, where -rapid.checks and -rapid.steps do not say.
 const (
-	journeysUsually = "500"
+	journeysUsually = "250"
 	journeysLong    = "10000" // with LEDGER_TEST_LONG=1, as of scripts/test --long
 	turnsUsually    = "20"    // on average, after the beginning
 )
