@@ -19,6 +19,26 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// The queries. Each looks rows up in an index, whatever the planner believes of the table's size when it plans.
+const (
+	selectTips = `
+		SELECT coalesce(first, 0), coalesce((SELECT max(version) FROM events WHERE stream = first), 0)
+		FROM (
+			SELECT n, (SELECT position FROM events WHERE stream_id = asked.id AND stream_kind = asked.kind) AS first
+			FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (kind, id, n)
+			OFFSET 0
+		) AS found
+		ORDER BY n`
+	selectCommands = `
+		SELECT command_id, body_hash, coalesce(position, last_position + 1), last_position FROM events WHERE command_id = ANY ($1)`
+	selectStream = `
+		SELECT record FROM events
+		WHERE stream = (SELECT position FROM events WHERE stream_id = $1 AND stream_kind = $2) AND version > $3
+		ORDER BY version LIMIT $4`
+	selectAll = `
+		SELECT record FROM events WHERE position > $1 ORDER BY position LIMIT $2`
+)
+
 // Backend is a log on Postgres. It reads through the database's pool and writes through a connection of its own.
 type Backend struct {
 	pool   *pgxpool.Pool
@@ -55,20 +75,13 @@ func (b *Backend) Head(ctx context.Context) (eventstore.Head, error) {
 	return head, nil
 }
 
-// Tips reads where streams end. Each is two look-ups in an index, whatever the planner believes of the tables' size.
+// Tips reads where streams end.
 func (b *Backend) Tips(ctx context.Context, streams []eventstore.StreamID) ([]eventstore.Tip, error) {
 	kinds, ids := make([]string, len(streams)), make([]uuid.UUID, len(streams))
 	for i, stream := range streams {
 		kinds[i], ids[i] = stream.Kind, stream.ID
 	}
-	rows, err := b.pool.Query(ctx, `
-		SELECT coalesce(first, 0), coalesce((SELECT max(version) FROM events WHERE stream = first), 0)
-		FROM (
-			SELECT n, (SELECT position FROM events WHERE stream_id = asked.id AND stream_kind = asked.kind) AS first
-			FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (kind, id, n)
-			OFFSET 0
-		) AS found
-		ORDER BY n`, kinds, ids)
+	rows, err := b.pool.Query(ctx, selectTips, kinds, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read the versions of streams: %w", err)
 	}
@@ -81,8 +94,7 @@ func (b *Backend) Tips(ctx context.Context, streams []eventstore.StreamID) ([]ev
 
 // Commands finds accepted commands by their ids.
 func (b *Backend) Commands(ctx context.Context, ids []uuid.UUID) ([]eventstore.CommandRecord, error) {
-	rows, err := b.pool.Query(ctx,
-		"SELECT command_id, body_hash, coalesce(position, last_position + 1), last_position FROM events WHERE command_id = ANY ($1)", ids)
+	rows, err := b.pool.Query(ctx, selectCommands, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read commands: %w", err)
 	}
@@ -101,10 +113,7 @@ func (b *Backend) Commands(ctx context.Context, ids []uuid.UUID) ([]eventstore.C
 
 // ReadStream reads records of one stream with versions above after, in order.
 func (b *Backend) ReadStream(ctx context.Context, stream eventstore.StreamID, after int64, limit int) ([]eventstore.Record, error) {
-	records, err := b.read(ctx, `
-		SELECT record FROM events
-		WHERE stream = (SELECT position FROM events WHERE stream_id = $1 AND stream_kind = $2) AND version > $3
-		ORDER BY version LIMIT $4`, stream.ID, stream.Kind, after, limit)
+	records, err := b.read(ctx, selectStream, stream.ID, stream.Kind, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read %s after version %d: %w", stream, after, err)
 	}
@@ -113,7 +122,7 @@ func (b *Backend) ReadStream(ctx context.Context, stream eventstore.StreamID, af
 
 // ReadAll reads records with positions above after, in order.
 func (b *Backend) ReadAll(ctx context.Context, after int64, limit int) ([]eventstore.Record, error) {
-	records, err := b.read(ctx, "SELECT record FROM events WHERE position > $1 ORDER BY position LIMIT $2", after, limit)
+	records, err := b.read(ctx, selectAll, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the log after position %d: %w", after, err)
 	}

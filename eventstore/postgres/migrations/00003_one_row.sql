@@ -30,8 +30,9 @@ SELECT last_position, command_id, body_hash FROM commands_of_old WHERE last_posi
 
 DROP TABLE events_of_old, commands_of_old, streams_of_old;
 
+-- Each index leaves out the rows without its first column, so that whoever looks for a value of that can use it.
 CREATE UNIQUE INDEX events_position ON events (position) WHERE position IS NOT NULL;
-CREATE UNIQUE INDEX events_stream_version ON events (stream, version) WHERE position IS NOT NULL;
+CREATE UNIQUE INDEX events_stream_version ON events (stream, version) WHERE stream IS NOT NULL;
 CREATE UNIQUE INDEX events_command ON events (command_id) WHERE command_id IS NOT NULL;
 CREATE UNIQUE INDEX events_stream ON events (stream_id, stream_kind) WHERE stream_id IS NOT NULL;
 
