@@ -35,6 +35,7 @@ type ledger struct {
 // eachLedger runs a test on each database.
 func eachLedger(t *testing.T, test func(t *testing.T, l *ledger)) {
 	t.Helper()
+	t.Parallel() // most of their time tests wait for a database
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) { test(t, newLedger(t, db)) })
 }
 
