@@ -19,7 +19,8 @@ import (
 func schemaPath(eventType string) string { return "/schemas/" + eventType + ".json" }
 
 // EventSchemas are the JSON Schemas (2020-12) of the events' data, by wire name, each a document of its own. They are open: a later
-// ledger may add optional members, and readers ignore what they do not know. Any other change of shape is another version of the type, whose earlier schemas stay.
+// ledger may add optional members, and readers ignore what they do not know. Any other change of shape is another version of the type,
+// whose earlier schemas stay.
 func EventSchemas() (map[string][]byte, error) {
 	documents := map[string][]byte{}
 	for _, event := range domain.Versions() {

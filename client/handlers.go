@@ -19,8 +19,8 @@ type Handler struct {
 //	client.On(func(ctx context.Context, granted domain.AccessGranted, meta client.Meta) error { … })
 //
 // Whatever version of the type an event was written in, it comes in the newest shape that this version of the client knows; Meta.Type
-// tells the version. The same event may come more than once. Commands that the handler submits with its context carry on the event's trace and
-// correlation and name the event as their cause. A failure is tried again, unless it is Permanent.
+// tells the version. The same event may come more than once. Commands that the handler submits with its context carry on the event's
+// trace and correlation and name the event as their cause. A failure is tried again, unless it is Permanent.
 func On[E domain.Event](handle func(ctx context.Context, event E, meta Meta) error) Handler {
 	var names []string
 	for _, described := range domain.Events() {

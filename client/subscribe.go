@@ -70,7 +70,8 @@ type Subscription struct {
 // It reads the stream on NATS through a durable consumer, goes on after the stored position, knows repeats, gaps and another
 // incarnation of the log by the positions, and reads over HTTP what the stream no longer holds. Whatever is away, the broker or the
 // ledger, is waited for. An event whose handler fails for good goes to the poison queue, with the reason in its headers, and the rest
-// goes on; so does one in a version that this client does not know yet, if there is a handler of its type. ErrOtherEpoch, ErrAhead, ErrGap, ErrNoRecord and the ledger's refusals end it. It returns when the handler that runs has.
+// goes on; so does one in a version that this client does not know yet, if there is a handler of its type. ErrOtherEpoch, ErrAhead,
+// ErrGap, ErrNoRecord and the ledger's refusals end it. It returns when the handler that runs has.
 func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 	f, err := c.newFollower(s)
 	if err != nil {

@@ -21,13 +21,13 @@ const (
 // source gives appends of as many events as it is asked for.
 type source func(events int) (eventstore.Append, error)
 
-// fillLog appends so many events from a source for each of the fillers, as many at a time as one append may hold. done, unless
+// fillLog appends so many events from a source for each of its goroutines, as many at a time as one append may hold. done, unless
 // it is nil, is told how many there are.
-func fillLog(ctx context.Context, store *eventstore.Store, events, fillers int, sourceOf func(filler int) source, done func(events int)) error {
+func fillLog(ctx context.Context, store *eventstore.Store, events, goroutines int, sourceOf func(filler int) source, done func(events int)) error {
 	var total atomic.Int64
 	filling, ctx := errgroup.WithContext(ctx)
-	for i := range fillers {
-		share := events/fillers + min(1, max(0, events%fillers-i))
+	for i := range goroutines {
+		share := events/goroutines + min(1, max(0, events%goroutines-i))
 		filling.Go(func() error {
 			next := sourceOf(i)
 			for left := share; left > 0; left -= eventstore.MaxAppendEvents {

@@ -26,14 +26,16 @@ const requestsPerSecond = "requests/s"
 
 // Limits of measuring queries.
 const (
-	maxQueriedLedgers = 4                  // that are measured beside each other
-	maxAskingFirms    = 500                // consultancies whose people ask, drawn evenly from the directory
-	directoryPage     = 200                // consultancies that one look into the directory gives, the most that the ledger takes
-	countedAnswers    = 20                 // of each query, whose items are counted for the report
-	maxQueryBytes     = 16 << 20           // of one answer
-	eventsPage        = "100"              // events of a page of the log
-	postgresUpkeep    = "VACUUM (ANALYZE)" // what autovacuum does by and by
+	maxQueriedLedgers = 4        // that are measured beside each other
+	maxAskingFirms    = 500      // consultancies whose people ask, drawn evenly from the directory
+	directoryPage     = 200      // consultancies that one look into the directory gives, the most that the ledger takes
+	countedAnswers    = 20       // of each query, whose items are counted for the report
+	maxQueryBytes     = 16 << 20 // of one answer
+	eventsPage        = "100"    // events of a page of the log
 )
+
+// postgresUpkeep is what autovacuum does by and by.
+const postgresUpkeep = "VACUUM (ANALYZE)"
 
 // QueryConfig says how queries are measured.
 type QueryConfig struct {
