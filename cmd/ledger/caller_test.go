@@ -167,18 +167,19 @@ type traffic struct {
 }
 
 // startTraffic begins a load of clients, each a person of the business who raises a task, looks whether the ledger remembers it,
-// completes it, and looks at the read models. It ends with finish, with abandon, or with the test.
+// completes it, and looks at the read models; and of one who only looks, so that in an outage, when all others may be about a
+// command, somebody is. It ends with finish, with abandon, or with the test.
 func startTraffic(t *testing.T, operator *caller, clients int, business firm, pair commands.PairFields) *traffic {
 	t.Helper()
 	ctx, breakOff := context.WithCancel(t.Context())
 	l := &traffic{
-		acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, stop: make(chan struct{}), breakOff: breakOff, failures: make(chan error, clients),
+		acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, stop: make(chan struct{}), breakOff: breakOff, failures: make(chan error, clients+1),
 	}
 	t.Cleanup(l.abandon)
-	for range clients {
+	work := func(round func(person *caller) error) {
 		l.running.Go(func() {
 			for !closed(l.stop) {
-				err := l.round(ctx, operator.as(business), business, pair)
+				err := round(operator.as(business))
 				if ctx.Err() != nil {
 					return
 				}
@@ -189,6 +190,15 @@ func startTraffic(t *testing.T, operator *caller, clients int, business firm, pa
 			}
 		})
 	}
+	for range clients {
+		work(func(person *caller) error { return l.round(ctx, person, business, pair) })
+	}
+	work(func(person *caller) error {
+		if err := l.look(ctx, person, business, pair); err != nil {
+			return err
+		}
+		return wait(ctx, callerPause)
+	})
 	return l
 }
 
@@ -249,6 +259,11 @@ func (l *traffic) round(ctx context.Context, person *caller, business firm, pair
 	if _, err := l.persist(ctx, person, done, "CompleteTask", commands.CompleteTask{TaskID: domain.TaskID(business.id, id.String())}); err != nil {
 		return err
 	}
+	return l.look(ctx, person, business, pair)
+}
+
+// look asks the read models.
+func (l *traffic) look(ctx context.Context, person *caller, business firm, pair commands.PairFields) error {
 	for _, path := range []string{"/v1/collaborations/" + domain.Pair(pair).CollaborationID().String(), "/v1/requests"} {
 		query := url.Values{}
 		if path == "/v1/requests" {

@@ -143,6 +143,7 @@ func relayBeside(t *testing.T, server *process, urls string, settings feed.Setti
 // TestTheStreamSurvivesItsLeaders kills, under load, the broker that leads the stream, and the next one, five times, while two relays
 // publish. In the end the stream holds event n of the log at sequence n, each with the log's bytes, and nothing else.
 func TestTheStreamSurvivesItsLeaders(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cluster := startBrokers(t)
 	server := startServer(t, "--nats", cluster.URLs, "--stream-replicas", strconv.Itoa(brokers))
 	t.Cleanup(func() {

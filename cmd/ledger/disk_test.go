@@ -22,6 +22,7 @@ const (
 // Commands are refused with 503 and hear why, nothing of them is written, and queries go on. Once there is space, the ledger goes
 // on by itself: log, read models and feed.
 func TestTheServerOutlivesAFullDisk(t *testing.T) {
+	t.Parallel() // it mostly waits
 	disk := smallDisk(t)
 	natsAddress := freeAddress(t)
 	flags := []string{"--data", filepath.Join(disk, "data"), "--nats-listen", natsAddress}
@@ -51,6 +52,7 @@ func TestTheServerOutlivesAFullDisk(t *testing.T) {
 
 // TestAKillOnAFullDiskLosesNothing kills a server that has no space left.
 func TestAKillOnAFullDiskLosesNothing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	disk := smallDisk(t)
 	natsAddress := freeAddress(t)
 	flags := []string{"--data", filepath.Join(disk, "data"), "--nats-listen", natsAddress}

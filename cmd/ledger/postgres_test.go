@@ -17,6 +17,7 @@ const outageClients = 32
 // itself. Meanwhile callers hear 503 with Retry-After and nothing else that is not an answer, and in the end every acknowledged
 // command is in the log once, which has no gap; the broker has it all, and the read models are what a rebuild makes.
 func TestTheServerOutlivesItsPostgres(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cluster := sqldbtest.NewCluster(t)
 	natsAddress := freeAddress(t)
 	flags := []string{"--postgres", cluster.DSN, "--nats-listen", natsAddress}
