@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,15 +35,12 @@ const between = timeLayout + `","datacontenttype":"application/json","dataschema
 // maxDigits is how many an int64 has at most.
 const maxDigits = 19
 
+// sharedRoom is room on the stack for the attributes that all events of an append have, unless they are very long.
+const sharedRoom = 512
+
 // encode encodes the events of a validated append. source names the log's incarnation.
 func encode(a *Append, source string, expects []int) ([]draft, error) {
-	shared := []byte{}
-	for _, attribute := range a.attributes() {
-		if attribute.value != "" {
-			shared = appendAttribute(shared, attribute.name, attribute.value)
-		}
-	}
-	shared = append(shared, `","data":`...)
+	shared := a.appendShared(make([]byte, 0, sharedRoom))
 	drafts := make([]draft, len(a.Events))
 	for i := range a.Events {
 		e := &a.Events[i]
@@ -51,10 +49,11 @@ func encode(a *Append, source string, expects []int) ([]draft, error) {
 		room := len(between) + len(e.Type) + 2*maxDigits
 		text := make([]byte, 0, known+room+len(shared)+len(e.Data)+1)
 		text = append(text, `{"specversion":"1.0","id":"`...)
-		text = append(text, e.ID.String()...)
+		text = appendUUID(text, e.ID)
 		text = appendAttribute(text, "source", source)
 		text = appendAttribute(text, "type", e.Type)
-		text = appendAttribute(text, "subject", e.Stream.String())
+		text = appendAttribute(text, "subject", e.Stream.Kind)
+		text = appendUUID(append(text, '-'), e.Stream.ID)
 		text = append(text, `","time":"`...)
 		d := draft{expect: expects[i], typ: e.Type, opened: len(text)}
 
@@ -71,16 +70,43 @@ func encode(a *Append, source string, expects []int) ([]draft, error) {
 	return drafts, nil
 }
 
-// attributes are those that come from the append rather than from its events, in the record's order.
-func (a *Append) attributes() [6]struct{ name, value string } {
-	return [6]struct{ name, value string }{
-		{"actor", a.Actor},
-		{"onbehalfof", a.OnBehalfOf},
-		{"commandid", a.CommandID.String()},
-		{"correlationid", a.CorrelationID},
-		{"causationid", a.CausationID},
-		{"traceparent", a.TraceParent},
+// namedValue is an attribute that comes from the append rather than from its events; without a value it is left out of the record.
+type namedValue struct{ name, value string }
+
+// deciders are the attributes that stand before the command's id in a record, and causes those that stand behind it.
+func (a *Append) deciders() [2]namedValue {
+	return [2]namedValue{{"actor", a.Actor}, {"onbehalfof", a.OnBehalfOf}}
+}
+
+func (a *Append) causes() [3]namedValue {
+	return [3]namedValue{{"correlationid", a.CorrelationID}, {"causationid", a.CausationID}, {"traceparent", a.TraceParent}}
+}
+
+// appendShared writes what the records of an append have in common, from the end of the stream version to the data.
+func (a *Append) appendShared(b []byte) []byte {
+	add := func(attributes ...namedValue) {
+		for _, attribute := range attributes {
+			if attribute.value != "" {
+				b = appendAttribute(b, attribute.name, attribute.value)
+			}
+		}
 	}
+	deciders, causes := a.deciders(), a.causes()
+	add(deciders[:]...)
+	b = appendUUID(append(b, `","commandid":"`...), a.CommandID)
+	add(causes[:]...)
+	return append(b, `","data":`...)
+}
+
+// appendUUID writes a UUID as text.
+func appendUUID(b []byte, id uuid.UUID) []byte {
+	for i, part := range [...][2]int{{0, 4}, {4, 6}, {6, 8}, {8, 10}, {10, 16}} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, id[part[0]:part[1]])
+	}
+	return b
 }
 
 // appendAttribute writes a string attribute up to its closing quote, which the next one begins with. Control characters are
@@ -100,15 +126,27 @@ func appendAttribute(record []byte, name, value string) []byte {
 	}
 }
 
+// stamp is a time as it stands in records.
+type stamp struct {
+	time time.Time
+	text [len(timeLayout)]byte
+}
+
+func stampOf(at time.Time) stamp {
+	s := stamp{time: at}
+	copy(s.text[:], at.Format(timeLayout))
+	return s
+}
+
 // finish gives the event its place and completes its bytes: the first time in the room that was left for that, later, when its
 // batch is planned again, in a place of their own, because the first ones may be on their way to the database.
-func (d *draft) finish(stream StreamID, position, version int64, recordedAt time.Time, commandID uuid.UUID) Record {
+func (d *draft) finish(stream StreamID, position, version int64, at *stamp, commandID uuid.UUID) Record {
 	closed := d.text[len(d.text)-d.closed:]
 	record := d.text[:d.opened]
 	if d.finished {
 		record = append(make([]byte, 0, len(d.text)+2*maxDigits), record...)
 	}
-	record = recordedAt.AppendFormat(record, timeLayout)
+	record = append(record, at.text[:]...)
 	record = append(record, `","datacontenttype":"application/json","dataschema":"/schemas/`...)
 	record = append(record, d.typ...)
 	record = append(record, `.json","sequence":"`...)
@@ -118,7 +156,7 @@ func (d *draft) finish(stream StreamID, position, version int64, recordedAt time
 	record = append(record, closed...)
 	d.text, d.finished = record, true
 	return Record{
-		Position: position, Stream: stream, Version: version, Type: d.typ, RecordedAt: recordedAt, CommandID: commandID, Bytes: record,
+		Position: position, Stream: stream, Version: version, Type: d.typ, RecordedAt: at.time, CommandID: commandID, Bytes: record,
 	}
 }
 
@@ -153,7 +191,8 @@ func (a *Append) validate() (expects []int, err error) {
 	if a.CommandID == uuid.Nil {
 		return nil, invalid("the command id is nil")
 	}
-	for _, attribute := range a.attributes() {
+	deciders, causes := a.deciders(), a.causes()
+	for _, attribute := range append(deciders[:], causes[:]...) {
 		if len(attribute.value) > MaxAttributeBytes {
 			return nil, invalid("%s has %d bytes, more than %d", attribute.name, len(attribute.value), MaxAttributeBytes)
 		}

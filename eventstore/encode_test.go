@@ -28,10 +28,11 @@ func encodeOne(t require.TestingT, a Append, position, version int64, recordedAt
 	require.Len(t, drafts, 1)
 	// The committer may plan a batch more than once, with other places.
 	draft := &drafts[0]
-	first := draft.finish(testStream, 1, 1, time.Unix(0, 0).UTC(), a.CommandID)
+	at, other := stampOf(recordedAt), stampOf(time.Unix(0, 0).UTC())
+	first := draft.finish(testStream, 1, 1, &other, a.CommandID)
 	before := string(first.Bytes)
-	require.Equal(t, int64(math.MaxInt64), draft.finish(testStream, math.MaxInt64, math.MaxInt64, time.Unix(0, 0).UTC(), a.CommandID).Position)
-	record := draft.finish(testStream, position, version, recordedAt, a.CommandID)
+	require.Equal(t, int64(math.MaxInt64), draft.finish(testStream, math.MaxInt64, math.MaxInt64, &other, a.CommandID).Position)
+	record := draft.finish(testStream, position, version, &at, a.CommandID)
 	require.Equal(t, before, string(first.Bytes), "the bytes of an earlier plan stay as they are")
 	return record
 }

@@ -109,8 +109,9 @@ func (c *committer) decide(p *plan, appends []*pending) error {
 	if now.Before(p.batch.Head.RecordedAt) {
 		now = p.batch.Head.RecordedAt
 	}
+	at := stampOf(now)
 	for _, a := range appends {
-		p.take(a, now)
+		p.take(a, &at)
 	}
 	return nil
 }
@@ -161,8 +162,8 @@ func (c *committer) tip(p *plan, stream StreamID) (Tip, bool) {
 	return c.known.tip(stream)
 }
 
-// take decides one append as of the appends taken before it. now is not before the time of the head.
-func (p *plan) take(a *pending, now time.Time) {
+// take decides one append as of the appends taken before it. The time is not before that of the head.
+func (p *plan) take(a *pending, at *stamp) {
 	if command, ok := p.commands[a.append.CommandID]; ok {
 		p.repeated = append(p.repeated, repeated{pending: a, command: command})
 		return
@@ -178,14 +179,14 @@ func (p *plan) take(a *pending, now time.Time) {
 	for i := range a.drafts {
 		draft := &a.drafts[i]
 		batch.Head.Position++
-		batch.Head.RecordedAt = now
+		batch.Head.RecordedAt = at.time
 		tip := &p.tips[a.tips[draft.expect]]
 		if tip.First == 0 {
 			tip.First = batch.Head.Position
 		}
 		tip.Version++
 		stream := a.append.Expect[draft.expect].Stream
-		batch.Records = append(batch.Records, draft.finish(stream, batch.Head.Position, tip.Version, now, a.append.CommandID))
+		batch.Records = append(batch.Records, draft.finish(stream, batch.Head.Position, tip.Version, at, a.append.CommandID))
 		batch.Streams = append(batch.Streams, tip.First)
 	}
 	a.planned = first
