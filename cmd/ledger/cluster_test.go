@@ -141,11 +141,19 @@ func relayBeside(t *testing.T, server *process, urls string, settings feed.Setti
 }
 
 // TestTheStreamSurvivesItsLeaders kills, under load, the broker that leads the stream, and the next one, five times, while two relays
-// publish. In the end the stream holds event n of the log at sequence n, each with the log's bytes, and nothing else.
+// publish. The stream began on one broker and was raised to all of them with what it held. In the end it holds event n of the log at
+// sequence n, each with the log's bytes, and nothing else.
 func TestTheStreamSurvivesItsLeaders(t *testing.T) {
 	t.Parallel() // it mostly waits
 	cluster := startBrokers(t)
-	server := startServer(t, "--nats", cluster.URLs, "--stream-replicas", strconv.Itoa(brokers))
+	server := startServer(t, "--nats", cluster.URLs)
+	collaborating(t, server.Client())
+	require.Eventually(t, func() bool {
+		info := cluster.stream()
+		return info != nil && info.Config.Replicas == 1 && info.State.LastSeq > 0
+	}, leaderWait, brokerLookEach, "a new stream is on one broker")
+	server.Stop()
+	server = startServer(t, "--nats", cluster.URLs, "--stream-replicas", strconv.Itoa(brokers), "--data", server.Data)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the server says:\n%s", server.stderr)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,6 +46,41 @@ func TestReconcile(t *testing.T) {
 	code, stdout, _ = runLedger(t, nil, "reconcile", "--data", server.data, "--refill")
 	require.Equal(t, exitOK, code, "there is nothing to mend")
 	require.Contains(t, stdout, "stream: 1 to 1, the same to the byte")
+}
+
+// A stream that somebody else wrote to is made anew, with the settings that are given and those that it had.
+func TestReconcileRefillsAStreamAsItIsTold(t *testing.T) {
+	broker := externalBroker(t)
+	server := startServer(t, "--nats", broker, "--stream-max-age", "2h")
+	register(t, server.Client(), domain.Business, "Harbour")
+	js := jetStream(t, strings.TrimPrefix(broker, "nats://"))
+	var subject string
+	require.Eventually(t, func() bool {
+		stream, err := js.Stream(t.Context(), feed.StreamName)
+		if err != nil {
+			return false
+		}
+		first, err := stream.GetMsg(t.Context(), 1)
+		if err != nil {
+			return false
+		}
+		subject = first.Subject
+		return true
+	}, readyWait, pollEvery)
+	server.Stop()
+	_, err := js.Publish(t.Context(), subject, []byte("forged"))
+	require.NoError(t, err)
+
+	code, _, stderr := runLedger(t, nil, "reconcile", "--data", server.Data, "--nats", broker, "--repair")
+	require.Equal(t, exitFailed, code, "a sequence is given once")
+	require.Contains(t, stderr, "not a complete copy")
+	code, _, stderr = runLedger(t, nil, "reconcile", "--data", server.Data, "--nats", broker, "--refill", "--stream-max-bytes", "1000000")
+	require.Equal(t, exitOK, code, stderr)
+	stream, err := js.Stream(t.Context(), feed.StreamName)
+	require.NoError(t, err)
+	require.Equal(t, 2*time.Hour, stream.CachedInfo().Config.MaxAge)
+	require.EqualValues(t, 1_000_000, stream.CachedInfo().Config.MaxBytes)
+	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
 }
 
 func TestReconcileSaysWhatItCannotReach(t *testing.T) {
