@@ -33,6 +33,7 @@ type Decision struct {
 	guess  bool // take a stream that the command most likely begins to have no events, without a look
 	expect []eventstore.StreamVersion
 	loaded []cachedState // of the streams expected, in the same order
+	before time.Time     // the next end of something in these states, until which the decision holds; zero: nothing in them ends
 	raised []raised
 }
 
@@ -154,6 +155,16 @@ func (d *Decision) expected(stream eventstore.StreamID, entry cachedState) {
 	}
 	d.expect = append(d.expect, eventstore.StreamVersion{Stream: stream, Version: entry.version})
 	d.loaded = append(d.loaded, entry)
+	if s, ok := entry.state.(ending); ok {
+		if end := s.NextEnd(d.Now); !end.IsZero() && (d.before.IsZero() || end.Before(d.before)) {
+			d.before = end
+		}
+	}
+}
+
+// ending is a state in which something ends by itself when its time has come.
+type ending interface {
+	NextEnd(now time.Time) time.Time
 }
 
 // facts are the events raised, or those of them that extend one stream.

@@ -119,11 +119,14 @@ func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Co
 		actor, onBehalfOf = r.Actor.Via, actor
 	}
 	appended, err := x.Store.Append(ctx, eventstore.Append{
-		CommandID: r.ID, BodyHash: hash, Expect: d.expect, Events: events,
+		CommandID: r.ID, BodyHash: hash, Expect: d.expect, Events: events, Before: d.before,
 		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: r.CorrelationID, CausationID: r.CausationID, TraceParent: r.TraceParent,
 	})
 	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 		x.States.lost(conflict)
+		return Answer{}, true, err
+	}
+	if errors.Is(err, eventstore.ErrLate) { // else it would stand in the log behind the end of what permits it (invariant 3)
 		return Answer{}, true, err
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/domain"
@@ -21,26 +22,34 @@ var oddMoments = map[string]time.Time{
 	"an ordinary microsecond":                  time.Date(2026, 5, 6, 7, 8, 9, 10_000, time.UTC),
 }
 
+// lapsing is something that ends by itself: what it allows until then, and what records its lapse afterwards.
+type lapsing struct {
+	what   string
+	given  []domain.Event
+	uses   when
+	over   then
+	lapses when
+	early  then
+}
+
+// allEnding is everything that ends at a moment.
+func allEnding(end time.Time) []lapsing {
+	asked, invited, entered := request(1), invitedNora, login
+	asked.ExpiresAt, invited.ExpiresAt, entered.ExpiresAt = end, end, end
+	return []lapsing{
+		{"a request", history(market, asked), by(firmOwner, AcceptCollaboration{theirs}), refuses("not_pending", "expired"), by(clock, ExpireRequest{theirs}), refuses("not_due", "pending")},
+		{"an invitation", history(firm, invited), by(newcomer, AcceptInvitation{firmID, invited.InvitationID}), refuses("invitation_expired", "expired"), by(clock, ExpireInvitation{firmID, invited.InvitationID}), refuses("not_due", "invited")},
+		{"a grant", history(active, until(end)), by(firmOwner, OpenClientAccount{theirs, ""}), refuses("no_live_grant", "expired"), by(clock, ExpireAccess{theirs}), refuses("not_due", "granted")},
+		{"a suspended grant", history(active, until(end), suspended), by(shopOwner, ResumeAccess{theirs}), refuses("grant_not_suspended", "expired"), by(clock, ExpireAccess{theirs}), refuses("not_due", "suspended")},
+		{"a log-in", history(inside, entered), by(firmManager, CloseClientAccount{entered.SessionID}), refuses("session_closed", "closed"), by(clock, ExpireSession{entered.SessionID}), refuses("not_due", "open")},
+	}
+}
+
 // TestEverythingHoldsFromUntil: requests, invitations, grants and log-ins hold in [from, until), to the microsecond: what they allow
 // is allowed a microsecond before their end and refused at it, and their lapse can be recorded at their end and not before.
 func TestEverythingHoldsFromUntil(t *testing.T) {
 	for name, end := range oddMoments {
-		asked, invited, entered := request(1), invitedNora, login
-		asked.ExpiresAt, invited.ExpiresAt, entered.ExpiresAt = end, end, end
-		for _, test := range []struct {
-			what   string
-			given  []domain.Event
-			uses   when
-			over   then
-			lapses when
-			early  then
-		}{
-			{"a request", history(market, asked), by(firmOwner, AcceptCollaboration{theirs}), refuses("not_pending", "expired"), by(clock, ExpireRequest{theirs}), refuses("not_due", "pending")},
-			{"an invitation", history(firm, invited), by(newcomer, AcceptInvitation{firmID, invited.InvitationID}), refuses("invitation_expired", "expired"), by(clock, ExpireInvitation{firmID, invited.InvitationID}), refuses("not_due", "invited")},
-			{"a grant", history(active, until(end)), by(firmOwner, OpenClientAccount{theirs, ""}), refuses("no_live_grant", "expired"), by(clock, ExpireAccess{theirs}), refuses("not_due", "granted")},
-			{"a suspended grant", history(active, until(end), suspended), by(shopOwner, ResumeAccess{theirs}), refuses("grant_not_suspended", "expired"), by(clock, ExpireAccess{theirs}), refuses("not_due", "suspended")},
-			{"a log-in", history(inside, entered), by(firmManager, CloseClientAccount{entered.SessionID}), refuses("session_closed", "closed"), by(clock, ExpireSession{entered.SessionID}), refuses("not_due", "open")},
-		} {
+		for _, test := range allEnding(end) {
 			t.Run(test.what+"/"+name, func(t *testing.T) {
 				n := newNode(t)
 				n.happened(test.given...)
@@ -58,6 +67,41 @@ func TestEverythingHoldsFromUntil(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestNothingIsRecordedBehindTheEndOfWhatAllowsIt: a command that is decided just in time and reaches the log just too late is decided
+// again, so that nobody finds an act in the log that stands behind the end of what allowed it.
+func TestNothingIsRecordedBehindTheEndOfWhatAllowsIt(t *testing.T) {
+	for _, test := range allEnding(noon) {
+		t.Run(test.what, func(t *testing.T) {
+			for _, late := range []time.Duration{-time.Microsecond, 0, time.Hour} {
+				n := newNode(t)
+				n.happened(test.given...)
+				before, err := n.Store.Head(t.Context())
+				require.NoError(t, err)
+				n.setClock(noon.Add(late)) // when the store writes
+				decisions := 0
+				clock := n.Executor.Clock
+				n.Executor.Clock = func() time.Time {
+					if decisions++; decisions == 1 {
+						return noon.Add(-time.Microsecond)
+					}
+					return clock()
+				}
+				_, err = n.Execute(t.Context(), test.uses.under(uuid.New()))
+				if late < 0 {
+					require.NoError(t, err)
+					require.Equal(t, 1, decisions)
+					continue
+				}
+				requireRefusal(t, test.over.refusal, err)
+				require.Equal(t, 2, decisions)
+				after, err := n.Store.Head(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, before, after, "nothing is recorded")
+			}
+		})
 	}
 }
 

@@ -241,6 +241,17 @@ type Invitation struct {
 	Expired   bool      `json:"expired,omitempty"` // whether its lapse has been recorded
 }
 
+// NextEnd is the next moment at which an invitation ends by itself; zero: none does.
+func (a *Account) NextEnd(now time.Time) time.Time {
+	var next time.Time
+	for _, invitation := range a.Invitations {
+		if now.Before(invitation.ExpiresAt) && (next.IsZero() || invitation.ExpiresAt.Before(next)) {
+			next = invitation.ExpiresAt
+		}
+	}
+	return next
+}
+
 // Clone copies the state, so that folding on does not change what others hold.
 func (a *Account) Clone() *Account {
 	c := *a

@@ -165,6 +165,17 @@ func (c *Collaboration) Clone() *Collaboration {
 	return &n
 }
 
+// NextEnd is the next moment at which a request or a grant ends by itself, unless something changes it before; zero: none does.
+func (c *Collaboration) NextEnd(now time.Time) time.Time {
+	switch {
+	case c.StatusAt(now) == CollaborationPending:
+		return c.ExpiresAt
+	case c.Grant != nil && now.Before(c.Grant.ExpiresAt):
+		return c.Grant.ExpiresAt
+	}
+	return time.Time{}
+}
+
 // StatusAt tells how the pair stands at a moment: a request that has lapsed is expired, whether or not that has been recorded.
 func (c *Collaboration) StatusAt(now time.Time) CollaborationStatus {
 	if c.Status == CollaborationPending && !now.Before(c.ExpiresAt) {

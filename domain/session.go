@@ -63,6 +63,14 @@ func (s *Session) Clone() *Session {
 	return &c
 }
 
+// NextEnd is when the log-in ends by itself; zero: it has ended.
+func (s *Session) NextEnd(now time.Time) time.Time {
+	if s.Status == SessionOpen && now.Before(s.ExpiresAt) {
+		return s.ExpiresAt
+	}
+	return time.Time{}
+}
+
 func (e ClientAccountOpened) Apply(s *Session) { *s = Session{e, SessionOpen} }
 func (e ClientAccountClosed) Apply(s *Session) { s.Status = SessionClosed }
 

@@ -88,6 +88,7 @@ type Append struct {
 	BodyHash  [32]byte        // of the command, so that the same id with another body is refused
 	Expect    []StreamVersion // every stream that the decision has read, also those it does not extend; each once
 	Events    []NewEvent      // may be empty: the command is then recorded as done without an event
+	Before    time.Time       // the events' RecordedAt must be earlier, else the answer is ErrLate; zero: the decision holds forever
 
 	// Context of the command, told in every record it raises. Empty ones are left out of the record.
 	Actor, OnBehalfOf, CorrelationID, CausationID, TraceParent string
@@ -123,6 +124,7 @@ type Head struct {
 var (
 	ErrCommandReused = errors.New("eventstore: the command id was used before with another body")
 	ErrQueueFull     = errors.New("eventstore: too many appends are waiting")
+	ErrLate          = errors.New("eventstore: the moment has passed until which the decision held")
 	ErrUnavailable   = errors.New("eventstore: the database does not answer; whether it wrote anything is unknown")
 	ErrClosed        = errors.New("eventstore: the store is closed")
 	ErrInvalid       = errors.New("eventstore: the append breaks a limit or contradicts itself")

@@ -71,10 +71,10 @@ type repeated struct {
 	command int // index in the batch
 }
 
-// conflict is an append whose expectation does not hold.
+// conflict is an append that the log has no place for any more: an expectation does not hold, or it comes too late.
 type conflict struct {
 	*pending
-	err *ConflictError
+	err error
 }
 
 // newPlan begins a plan for what follows the head, which is that of the log, or that of the plan before it.
@@ -173,6 +173,10 @@ func (p *plan) take(a *pending, at *stamp) {
 			p.conflicts = append(p.conflicts, conflict{pending: a, err: &ConflictError{Stream: e.Stream, Expected: e.Version, Actual: actual}})
 			return
 		}
+	}
+	if before := a.append.Before; !before.IsZero() && len(a.drafts) > 0 && !at.time.Before(before) {
+		p.conflicts = append(p.conflicts, conflict{pending: a, err: ErrLate})
+		return
 	}
 	batch, from := &p.batch, len(p.batch.Records)
 	first := batch.Head.Position + 1

@@ -198,8 +198,8 @@ func (c *committer) answerEarlier() error {
 	return nil
 }
 
-// answerConflicts answers appends whose expectations do not hold. That is also how the retry of an accepted command looks,
-// which has itself changed what it expects; so their ids are looked up first.
+// answerConflicts answers appends whose expectations do not hold, or that come too late. That is also how the retry of an accepted
+// command looks, which has itself changed what it expects; so their ids are looked up first.
 func (c *committer) answerConflicts(conflicts []conflict) {
 	if len(conflicts) == 0 {
 		return

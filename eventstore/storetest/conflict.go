@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,6 +64,49 @@ func streamExistsAlready(t *testing.T, l *ledger) {
 	require.NoError(t, answers[2].err)
 	require.NoError(t, answers[3].err)
 	require.Len(t, l.log(store), 2+1+3)
+}
+
+func tooLate(t *testing.T, l *ledger) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	store := l.openOn(l.node(), eventstore.Options{Clock: func() time.Time { return now }})
+	decided := func(before time.Time) eventstore.Append {
+		a := extend(newStream("task"), 0)
+		a.Before = before
+		return a
+	}
+	for _, before := range []time.Time{now.Add(-time.Hour), now} {
+		a := decided(before)
+		_, err := store.Append(l.ctx, a)
+		require.ErrorIs(t, err, eventstore.ErrLate)
+		_, _, ok, err := store.Command(l.ctx, a.CommandID)
+		require.NoError(t, err)
+		require.False(t, ok, "a command that came too late may be tried again")
+	}
+	inTime := decided(now.Add(time.Microsecond))
+	appended := l.append(store, inTime)
+	require.Equal(t, now, appended.Records[0].RecordedAt)
+	now = now.Add(time.Hour)
+	require.Equal(t, appended.Records, l.append(store, inTime).Records, "what was in time stays accepted")
+	nothing := decided(now.Add(-time.Minute))
+	nothing.Events = nil
+	l.append(store, nothing) // is not told by any event, and so at no time
+
+	// A node whose clock is behind must not record earlier than the log's last event, and so comes too late as well.
+	l.append(store, extend(newStream("task"), 0))
+	behind := l.openOn(l.node(), eventstore.Options{Clock: func() time.Time { return now.Add(-time.Hour) }})
+	_, err := behind.Append(l.ctx, decided(now.Add(-time.Minute)))
+	require.ErrorIs(t, err, eventstore.ErrLate)
+	require.Len(t, l.log(store), 2)
+}
+
+func tooLateInABatch(t *testing.T, l *ledger) {
+	late := extend(newStream("task"), 0)
+	late.Before = time.Now().Add(-time.Hour)
+	store, answers := l.batch(extend(newStream("task"), 0), late, extend(late.Expect[0].Stream, 0))
+	require.NoError(t, answers[0].err)
+	require.ErrorIs(t, answers[1].err, eventstore.ErrLate)
+	require.NoError(t, answers[2].err)
+	require.Len(t, l.log(store), 1+2)
 }
 
 func conflictInABatch(t *testing.T, l *ledger) {

@@ -47,6 +47,8 @@ func Run(t *testing.T, database Database) {
 		{"a stream that was only read must not move on", expectationOfAReadStream},
 		{"a stream that exists already cannot begin", streamExistsAlready},
 		{"a conflict is answered alone", conflictInABatch},
+		{"an append after the moment until which it holds is refused", tooLate},
+		{"one that is too late is answered alone", tooLateInABatch},
 		{"one winner for each version", oneWinnerForEachVersion},
 		{"several nodes write one log without gaps", severalNodes},
 		{"appends agree with a model", model},
