@@ -502,14 +502,19 @@ func standingAfter(event domain.Event) (inStanding, told bool) {
 	return false, false
 }
 
-// selection is the condition that an AccessQuery puts on grants or sessions g, beside the person asked for.
-func (q AccessQuery) selection(args *arguments, viewer Viewer) (string, error) {
+// check refuses a query that is not the viewer's to ask or that makes no sense, and tells how many items the page may have.
+func (q AccessQuery) check(viewer Viewer) (limit int, err error) {
 	if err := viewer.mustBeSignedIn(); err != nil {
-		return "", err
+		return 0, err
 	}
 	if q.Client == uuid.Nil && q.Consultancy == uuid.Nil && q.User == uuid.Nil {
-		return "", domain.Invalid("client", "must be given, unless consultancy or user is")
+		return 0, domain.Invalid("client", "must be given, unless consultancy or user is")
 	}
+	return q.limit()
+}
+
+// selection is the condition that an AccessQuery puts on grants g, beside the person asked for.
+func (q AccessQuery) selection(args *arguments, viewer Viewer) (string, error) {
 	condition := "TRUE"
 	if !viewer.MaySee(q.Client, q.Consultancy) { // else every row found is the viewer's, and one index finds them in order
 		condition = viewer.restrict(args, "g.client_id", "g.consultancy_id")
@@ -545,7 +550,7 @@ func (e *Engine) Access(ctx context.Context, viewer Viewer, q AccessQuery) (page
 
 // queryAccess finds the grants, the newest first.
 func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Page[AccessItem], error) {
-	limit, err := q.limit()
+	limit, err := q.check(viewer)
 	if err != nil {
 		return Page[AccessItem]{}, err
 	}
@@ -560,16 +565,18 @@ func queryAccess(ctx context.Context, v view, viewer Viewer, q AccessQuery) (Pag
 		condition += ` AND g.grant_id IN (SELECT u.grant_id
 				FROM {access_pairs} c JOIN {access_grants} u ON u.collaboration_id = c.collaboration_id ` + worksJoins + `
 				WHERE m.user_id = ` + user + ` AND ` + works + `
-			UNION SELECT l.grant_id FROM {sessions} l WHERE l.user_id = ` + user + `)`
+			UNION SELECT l.grant_id FROM {session_grants} l WHERE l.user_id = ` + user + `)`
 	}
 	if q.LiveOnly {
 		condition += " AND g.status = " + args.add(domain.GrantLive) + " AND g.expires_at > " + args.add(v.now.UnixMicro())
 	}
+	// The page is found first: the rest is then looked up for its rows alone, whatever the database expects of the condition.
 	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, g.grant_id, g.collaboration_id, g.consultancy_id, g.client_id, g.role_id,
 			g.granted_at, g.ended_at, g.attested_at, a.name, b.name
-		FROM {access_grants} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id `+rightsJoins+`
+		FROM (SELECT * FROM {access_grants} g WHERE `+condition+` ORDER BY g.position DESC LIMIT `+args.add(limit+1)+`) g
+		JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id `+rightsJoins+`
 		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
-		WHERE `+condition+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args,
+		ORDER BY g.position DESC`, args,
 		func(scan func(...any) error) (accessLine, error) { return scanAccess(scan, v.now) })
 	if err != nil {
 		return Page[AccessItem]{}, fmt.Errorf("query access: %w", err)

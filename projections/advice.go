@@ -84,8 +84,8 @@ func queryAdvice(ctx context.Context, v view, viewer Viewer, q AdviceQuery) (Pag
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 		JOIN {activity_pairs} t ON t.collaboration_id = c.collaboration_id JOIN {account_names} n ON n.account_id = c.consultancy_id
 		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
-		LEFT JOIN {sessions} l ON l.client_id = c.client_id AND l.position =
-			(SELECT MAX(o.position) FROM {sessions} o WHERE o.client_id = c.client_id AND o.consultancy_id = c.consultancy_id)
+		LEFT JOIN {sessions} l ON l.collaboration_id = c.collaboration_id AND l.position =
+			(SELECT MAX(o.position) FROM {sessions} o WHERE o.collaboration_id = c.collaboration_id)
 		LEFT JOIN {user_names} u ON u.user_id = l.user_id
 		WHERE `+condition+` ORDER BY n.sort_name, c.consultancy_id LIMIT `+args.add(limit+1), args,
 		func(scan func(...any) error) (adviceLine, error) { return scanAdvice(scan, v.now) })

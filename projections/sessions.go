@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,9 +15,9 @@ import (
 // the access model.
 func sessionsModel() model {
 	return model{
-		name: "sessions", version: 2,
+		name: "sessions", version: 3,
 		streams: []string{domain.SessionStream},
-		tables:  []table{sessions.table},
+		tables:  []table{sessions.table, sessionGrants.table},
 		fold:    foldSessions,
 	}
 }
@@ -47,7 +48,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 			{"grant_id", text}, {"access_epoch", integer}, {"standing_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
 			{"closed_at", integer}, {"reason", text},
 		},
-		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position"},
+		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position", "collaboration_id, position"},
 	},
 	key:  func(r *sessionRow) uuid.UUID { return r.sessionID },
 	args: func(id uuid.UUID) []any { return []any{id} },
@@ -58,6 +59,17 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 			until(&r.closedAt), &r.reason,
 		}
 	},
+}
+
+// sessionGrant says that a person has logged in with a grant. The row is nothing but its key. A person's log-ins grow with the log,
+// and the grants that they used do not.
+type sessionGrant struct{ user, grantID uuid.UUID }
+
+var sessionGrants = mapping[sessionGrant, sessionGrant]{
+	table:  table{name: "session_grants", key: 2, columns: []column{{"user_id", text}, {"grant_id", text}}},
+	key:    func(r *sessionGrant) sessionGrant { return *r },
+	args:   func(r sessionGrant) []any { return []any{r.user, r.grantID} },
+	fields: func(r *sessionGrant) []any { return []any{&r.user, &r.grantID} },
 }
 
 func foldSessions(ctx context.Context, tx tx, page []*Fact) error {
@@ -71,9 +83,16 @@ func foldSessions(ctx context.Context, tx tx, page []*Fact) error {
 	if err != nil {
 		return err
 	}
+	used, err := sessionGrants.load(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
 	for _, fact := range page {
 		switch e := fact.Event.(type) {
 		case domain.ClientAccountOpened:
+			if key := (sessionGrant{e.UserID, e.GrantID}); used.get(key) == nil {
+				used.put(key)
+			}
 			held.add(sessionRow{
 				sessionID: e.SessionID, collaboration: e.CollaborationID(), pair: e.Pair, user: e.UserID, position: fact.Position,
 				grantID: e.GrantID, accessEpoch: e.AccessEpoch, standingEpoch: e.StandingEpoch, permissions: e.Permissions, purpose: e.Purpose,
@@ -92,13 +111,18 @@ func foldSessions(ctx context.Context, tx tx, page []*Fact) error {
 
 // lostAt is when the access behind a session g was lost, whether or not somebody recorded the session's end (invariants 1 and 4):
 // at the next access epoch of the pair, when the consultancy fell out of standing, when either account was closed, or when the person
-// ceased to work for the client.
+// ceased to work for the client. lostJoins adds what it looks at to g.
 const lostAt = `(SELECT MIN(l.moment) FROM (
 		SELECT e.began_at AS moment FROM {access_epochs} e WHERE e.collaboration_id = g.collaboration_id AND e.epoch = g.access_epoch + 1
 		UNION ALL SELECT s.ended_at FROM {access_standing_ends} s WHERE s.consultancy_id = g.consultancy_id AND s.epoch = g.standing_epoch
-		UNION ALL SELECT p.closed_at FROM {access_plans} p WHERE p.account_id IN (g.client_id, g.consultancy_id)
+		UNION ALL SELECT p.closed_at UNION ALL SELECT f.closed_at
 		UNION ALL SELECT CASE WHEN m.role = 'account_manager' AND w.changed_at > m.changed_at THEN w.changed_at ELSE m.changed_at END
 			WHERE NOT COALESCE(` + works + `, FALSE)) l)`
+
+const lostJoins = `JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id
+	JOIN {access_plans} p ON p.account_id = g.client_id JOIN {access_plans} f ON f.account_id = g.consultancy_id
+	JOIN {access_members} m ON m.account_id = g.consultancy_id AND m.user_id = g.user_id
+	LEFT JOIN {access_managers} w ON w.collaboration_id = g.collaboration_id AND w.user_id = g.user_id`
 
 // sessionStatus is the SQL for what has become of a session g that lost its access at lost_at, as of a moment. Whatever came first counts.
 func sessionStatus(now string) string {
@@ -126,9 +150,44 @@ func (e *Engine) Sessions(ctx context.Context, viewer Viewer, q SessionLogQuery)
 	return page, err
 }
 
+// selection is the condition that the query puts on sessions g. One index finds what is asked for in its order, so that a page is full
+// before much else was read; the other conditions are only checked.
+func (q SessionLogQuery) selection(args *arguments, viewer Viewer) (string, error) {
+	var conditions []string // the one that leaves the least to check comes first
+	switch {
+	case q.Client != uuid.Nil && q.Consultancy != uuid.Nil:
+		pair := domain.Pair{ConsultancyID: q.Consultancy, ClientID: q.Client}
+		conditions = append(conditions, "g.collaboration_id = "+args.add(pair.CollaborationID()))
+	case q.Client != uuid.Nil:
+		conditions = append(conditions, "g.client_id = "+args.add(q.Client))
+	}
+	if q.User != uuid.Nil {
+		conditions = append(conditions, "g.user_id = "+args.add(q.User))
+	}
+	if q.Consultancy != uuid.Nil && q.Client == uuid.Nil {
+		conditions = append(conditions, "g.consultancy_id = "+args.add(q.Consultancy))
+	}
+	if !viewer.MaySee(q.Client, q.Consultancy) { // else every row found is the viewer's
+		conditions = append(conditions, viewer.restrict(args, "g.client_id", "g.consultancy_id"))
+	}
+	for i := range conditions[1:] {
+		conditions[i+1] = checked(conditions[i+1])
+	}
+	var position int64
+	found, err := q.after(&position)
+	if found {
+		conditions = append(conditions, "g.position < "+args.add(position))
+	}
+	return strings.Join(conditions, " AND "), err
+}
+
+// checked is a condition that no index is used for. Postgres takes it that a firm and its people have nothing to do with each other:
+// it would expect next to no log-ins of both, and gather all of them to sort them.
+func checked(condition string) string { return "CASE WHEN " + condition + " THEN TRUE ELSE FALSE END" }
+
 // querySessions finds the log-ins, the newest first.
 func querySessions(ctx context.Context, v view, viewer Viewer, q SessionLogQuery) (Page[SessionItem], error) {
-	limit, err := q.limit()
+	limit, err := q.check(viewer)
 	if err != nil {
 		return Page[SessionItem]{}, err
 	}
@@ -136,9 +195,6 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q SessionLogQuery
 	condition, err := q.selection(&args, viewer)
 	if err != nil {
 		return Page[SessionItem]{}, err
-	}
-	if q.User != uuid.Nil {
-		condition += " AND g.user_id = " + args.add(q.User)
 	}
 	now := args.add(v.now.UnixMicro())
 	if q.OpenAt.After(v.now) {
@@ -152,24 +208,26 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q SessionLogQuery
 		then := args.add(q.OpenAt.UnixMicro())
 		condition, kept = condition+" AND "+openAt(then), kept+" AND g.lost_at > "+then
 	}
-	lines, err := collect(ctx, v, `SELECT g.session_id, g.consultancy_id, g.client_id, g.user_id, g.grant_id, g.permissions, g.purpose,
+	end := " ORDER BY g.position DESC LIMIT " + args.add(limit+1)
+	page := "SELECT * FROM {sessions} g WHERE " + condition
+	if kept == "TRUE" {
+		page += end // else what is kept of it is known only once it is known what was lost
+	}
+	lines, err := collect(ctx, v, `WITH found AS MATERIALIZED (SELECT g.*, COALESCE(`+lostAt+`, `+args.add(never)+`) AS lost_at
+			FROM (`+page+`) g `+lostJoins+`)
+		SELECT g.session_id, g.consultancy_id, g.client_id, g.user_id, g.grant_id, g.permissions, g.purpose,
 			`+sessionStatus(now)+`, g.opened_at, g.expires_at, g.closed_at, g.lost_at, g.position, a.name, b.name, n.name
-		FROM (SELECT g.*, COALESCE(`+lostAt+`, `+args.add(never)+`) AS lost_at
-			FROM {sessions} g JOIN {access_pairs} c ON c.collaboration_id = g.collaboration_id
-			JOIN {access_members} m ON m.account_id = g.consultancy_id AND m.user_id = g.user_id
-			LEFT JOIN {access_managers} w ON w.collaboration_id = g.collaboration_id AND w.user_id = g.user_id
-			WHERE `+condition+`) g
-		JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
+		FROM found g JOIN {account_names} a ON a.account_id = g.consultancy_id JOIN {account_names} b ON b.account_id = g.client_id
 		JOIN {user_names} n ON n.user_id = g.user_id
-		WHERE `+kept+` ORDER BY g.position DESC LIMIT `+args.add(limit+1), args, scanSession)
+		WHERE `+kept+end, args, scanSession)
 	if err != nil {
 		return Page[SessionItem]{}, fmt.Errorf("query sessions: %w", err)
 	}
-	page, err := paged(lines, limit, func(l sessionLine) int64 { return l.position })
+	linePage, err := paged(lines, limit, func(l sessionLine) int64 { return l.position })
 	if err != nil {
 		return Page[SessionItem]{}, err
 	}
-	return pageOf(page, func(l sessionLine) SessionItem { return l.item }), nil
+	return pageOf(linePage, func(l sessionLine) SessionItem { return l.item }), nil
 }
 
 func scanSession(scan func(...any) error) (sessionLine, error) {

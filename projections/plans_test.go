@@ -1,0 +1,95 @@
+package projections
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/collabledger/collabledger/domain"
+	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
+)
+
+// logInOften records that a person opened a client's account so many times, with a grant that was theirs.
+func (w *world) logInOften(user uuid.UUID, pair domain.Pair, grant uuid.UUID, times int) {
+	w.t.Helper()
+	a := eventstore.Append{CommandID: uuid.New(), Actor: operator.String()}
+	for range times {
+		stream := eventstore.StreamID{Kind: domain.SessionStream, ID: uuid.New()}
+		event := domain.ClientAccountOpened{Pair: pair, SessionID: stream.ID, UserID: user, GrantID: grant, ExpiresAt: w.now.Add(domain.MaxSessionLasts)}
+		data, err := json.Marshal(event)
+		require.NoError(w.t, err)
+		a.Expect = append(a.Expect, eventstore.StreamVersion{Stream: stream})
+		a.Events = append(a.Events, eventstore.NewEvent{ID: uuid.New(), Stream: stream, Type: event.EventType(), Data: data})
+	}
+	_, err := w.store.Append(w.t.Context(), a)
+	require.NoError(w.t, err)
+}
+
+// Log-ins are most of what a person leaves behind: what they ask must not cost more for every one.
+func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
+	t.Parallel()
+	const limit, ours, others, othersEach = 5, 500, 100, 20
+	w := &world{ledger: newLedger(t, sqldbtest.Postgres(t))}
+	w.engine = w.open()
+	w.run(w.engine)
+	vidal, soler := w.partner("Vidal"), w.client("Soler", domain.PlanBasic)
+	jordi := w.join(vidal, "Jordi Puig", domain.RoleAccountManager)
+	pair := w.collaborate(vidal, soler)
+	grant := w.grant(soler, pair, domain.RoleSales)
+	w.assign(vidal, pair, jordi)
+	w.logInOften(jordi.UserID, domain.Pair(pair), grant, ours)
+	for range others {
+		w.logInOften(uuid.New(), domain.Pair{ConsultancyID: uuid.New(), ClientID: uuid.New()}, uuid.New(), othersEach)
+	}
+	ctx := w.settled()
+	_, err := w.db.Write.ExecContext(ctx, "ANALYZE")
+	require.NoError(t, err)
+
+	page := Paging{Limit: limit}
+	sessions := func(viewer Viewer, q AccessQuery) func(view) (int, error) {
+		q.Paging = page
+		return func(v view) (int, error) {
+			page, err := querySessions(ctx, v, viewer, SessionLogQuery{AccessQuery: q})
+			return len(page.Items), err
+		}
+	}
+	for name, query := range map[string]struct {
+		ask         func(view) (items int, err error)
+		items, most int // log-ins read
+	}{
+		"the log-ins of a person, to themselves":    {sessions(ViewerFor(jordi), AccessQuery{User: jordi.UserID}), limit, limit + 1},
+		"the log-ins of a person, to the firm":      {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id, User: jordi.UserID}), limit, limit + 1},
+		"the log-ins of a person, to the client":    {sessions(soler.viewer(), AccessQuery{Client: soler.id, User: jordi.UserID}), limit, limit + 1},
+		"the log-ins of a firm":                     {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id}), limit, limit + 1},
+		"the log-ins of a firm to a client's books": {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id, Client: soler.id}), limit, limit + 1},
+		"what a person may do and has done": {func(v view) (int, error) {
+			page, err := queryAccess(ctx, v, ViewerFor(jordi), AccessQuery{User: jordi.UserID, Paging: page})
+			return len(page.Items), err
+		}, 1, 0},
+		"the consultancies of a client": {func(v view) (int, error) {
+			page, err := queryAdvice(ctx, v, soler.viewer(), AdviceQuery{Client: soler.id, Paging: page})
+			return len(page.Items), err
+		}, 1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, w.engine.read(ctx, func(v view) error {
+				before := rowsRead(t, v, "sessions")
+				items, err := query.ask(v)
+				require.NoError(t, err)
+				require.Equal(t, query.items, items)
+				require.LessOrEqual(t, rowsRead(t, v, "sessions")-before, query.most)
+				return nil
+			}))
+		})
+	}
+}
+
+// rowsRead tells how many rows of a table the view's connection has read, as Postgres counts them.
+func rowsRead(t *testing.T, v view, table string) (rows int) {
+	require.NoError(t, v.sql.QueryRowContext(t.Context(),
+		"SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = $1", v.tables[table]).Scan(&rows))
+	return rows
+}
