@@ -20,7 +20,7 @@ import (
 const (
 	MaxPageBytes  = 4 << 20 // of records in one page; the record that passes it is the page's last
 	MaxPageScan   = 10_000  // events that are looked at for one page, of which few may be wanted and the caller's
-	scanReadItems = 250     // events that one read of that scan takes, which bounds its memory
+	scanReadItems = 250     // events that one read of that scan takes at most, which bounds its memory
 )
 
 // eventsInput selects a page of the log.
@@ -89,7 +89,11 @@ func (e *edge) scan(ctx context.Context, v projections.Viewer, w wanted, after i
 	}
 	found, size := scanned{position: after}, 0
 	for looked := 0; looked < MaxPageScan; {
-		records, err := source.next(ctx, scanReadItems)
+		items := scanReadItems
+		if w.showsAll(v) {
+			items = min(items, limit-len(found.records))
+		}
+		records, err := source.next(ctx, items)
 		if err != nil {
 			return scanned{}, unreadable(err)
 		}
@@ -108,7 +112,7 @@ func (e *edge) scan(ctx context.Context, v projections.Viewer, w wanted, after i
 				return found, nil
 			}
 		}
-		if len(records) < scanReadItems {
+		if len(records) < items {
 			found.end, found.position = true, max(found.position, source.head)
 			return found, nil
 		}

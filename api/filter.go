@@ -51,6 +51,11 @@ func (f EventFilter) read(catalog *domain.Catalog) (wanted, error) {
 	return w, nil
 }
 
+// showsAll tells whether every event of what is read is asked for, and the viewer's to see.
+func (w wanted) showsAll(v projections.Viewer) bool {
+	return len(w.types) == 0 && w.party == uuid.Nil && v.MaySee() // without a party to name: whoever sees everything
+}
+
 // shows tells whether an event is asked for, and the viewer's to see: whether the account for which they act is one of its parties.
 func (e *edge) shows(v projections.Viewer, w wanted, record eventstore.Record) (bool, error) {
 	switch {
