@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ const requestsPerSecond = "requests/s"
 const (
 	maxQueriedLedgers = 4        // that are measured beside each other
 	maxAskingFirms    = 500      // consultancies whose people ask, drawn evenly from the directory
+	grownShare        = 2        // a consultancy is grown with this part of the clients that the largest has
 	directoryPage     = 200      // consultancies that one look into the directory gives, the most that the ledger takes
 	countedAnswers    = 20       // of each query, whose items are counted for the report
 	maxQueryBytes     = 16 << 20 // of one answer
@@ -103,7 +106,10 @@ func Query(ctx context.Context, config QueryConfig) (report Report, err error) {
 		if asked[i], err = meet(ctx, ledger, config.Progress); err != nil {
 			return Report{}, err
 		}
-		report.Notes = append(report.Notes, asked[i].describe())
+	}
+	level(asked)
+	for _, ledger := range asked {
+		report.Notes = append(report.Notes, ledger.describe())
 	}
 	steps := steps{watch: config.Progress, total: len(queries()) * len(config.Clients) * config.Rounds * len(asked)}
 	for _, query := range queries() {
@@ -112,6 +118,26 @@ func Query(ctx context.Context, config QueryConfig) (report Report, err error) {
 		}
 	}
 	return report, nil
+}
+
+// level lets as many consultancies ask in each of several ledgers, those with the most clients. Caches would hold all of a short log's
+// few, and those that have just begun get short answers: neither tells how much a query depends on the length of the log.
+func level(ledgers []*asked) {
+	if len(ledgers) == 1 {
+		return
+	}
+	fewest := maxAskingFirms
+	for _, ledger := range ledgers {
+		slices.SortStableFunc(ledger.firms, func(a, b asking) int { return cmp.Compare(len(b.clients), len(a.clients)) })
+		grown := slices.IndexFunc(ledger.firms, func(f asking) bool { return len(f.clients) < len(ledger.firms[0].clients)/grownShare })
+		if grown < 0 {
+			grown = len(ledger.firms)
+		}
+		fewest = min(fewest, grown)
+	}
+	for _, ledger := range ledgers {
+		ledger.firms = ledger.firms[:fewest]
+	}
 }
 
 // measure measures one query on all ledgers, which take turns.
@@ -155,11 +181,10 @@ func (c QueryConfig) measure(ctx context.Context, query query, ledgers []*asked,
 // asked is a ledger that is asked, with those who ask.
 type asked struct {
 	Ledger
-	http         *http.Client
-	events       int64 // of the log
-	listed       int   // consultancies in the directory
-	clientsOfAll int   // of the consultancies whose people ask
-	firms        []asking
+	http   *http.Client
+	events int64 // of the log
+	listed int   // consultancies in the directory
+	firms  []asking
 }
 
 // asking is a consultancy whose people ask.
@@ -180,8 +205,12 @@ type askingClient struct {
 
 // describe tells how the ledger has grown: by firms, or within them.
 func (a *asked) describe() string {
+	clients := 0
+	for _, firm := range a.firms {
+		clients += len(firm.clients)
+	}
 	return fmt.Sprintf("A ledger of %s events: %d consultancies; the %d of them whose people ask have %.1f clients each.",
-		round(float64(a.events)), a.listed, len(a.firms), float64(a.clientsOfAll)/float64(len(a.firms)))
+		round(float64(a.events)), a.listed, len(a.firms), float64(clients)/float64(len(a.firms)))
 }
 
 // query is one thing that people ask.
@@ -298,7 +327,6 @@ func meet(ctx context.Context, ledger Ledger, watch Progress) (*asked, error) {
 			continue
 		}
 		a.firms = append(a.firms, firm)
-		a.clientsOfAll += len(firm.clients)
 	}
 	if len(a.firms) == 0 {
 		return nil, fmt.Errorf("there is nobody to ask on behalf of at %s: no consultancy of its directory has a client", ledger.URL)
