@@ -51,6 +51,26 @@ func tallyModel(name string, version int, fails func(*Fact) error) model {
 	}
 }
 
+// appendingModel appends a tally of one for each event, which it tells.
+func appendingModel(name string, tell func(*Fact)) model {
+	tallies := tallyRows(name)
+	tallies.table.appends = true
+	return model{
+		name: name, version: 1, streams: []string{domain.AccountStream}, tables: []table{tallies.table},
+		fold: func(ctx context.Context, tx tx, page []*Fact) error {
+			rows, err := tallies.load(ctx, tx, nil)
+			if err != nil {
+				return err
+			}
+			for _, fact := range page {
+				tell(fact)
+				rows.append(tally{stream: fact.Stream.ID, events: 1})
+			}
+			return nil
+		},
+	}
+}
+
 func tallyRows(name string) mapping[uuid.UUID, tally] {
 	return mapping[uuid.UUID, tally]{
 		table:  table{name: name, key: 1, columns: []column{{"stream", text}, {"events", integer}}},

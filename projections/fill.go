@@ -20,23 +20,28 @@ import (
 const (
 	maxPostgresBatch = maxFillingMemory // bytes of records whose rows are written at once, and a page more: the larger, the fewer are written again
 	maxSQLiteBatch   = 16 << 20         // likewise; smaller, because everybody else who writes waits meanwhile
+	maxAppending     = 16 << 20         // bytes of records until generations that append are written: no row of those is written again
 	pagesAhead       = 8                // that are decoded before they are folded
 	maxAtOnce        = 4                // transactions that write or index generations at the same time
 )
 
 // fillLimits are the limits that matter to what a filling does. Tests make them small.
 type fillLimits struct {
-	page     int // events
-	batch    int // bytes of records whose rows are written at once
-	together int // generations that one transaction writes
-	memory   int // bytes of records whose rows are held
-	last     int // events that are folded with the swap, while nobody can follow
+	page      int // events
+	batch     int // bytes of records whose rows are written at once
+	appending int // bytes of records whose rows are written at once by generations that append
+	together  int // generations that one transaction writes
+	memory    int // bytes of records whose rows are held
+	last      int // events that are folded with the swap, while nobody can follow
 }
 
 func limitsOf(dialect sqldb.Dialect) fillLimits {
-	limits := fillLimits{page: eventstore.MaxPageEvents, batch: maxPostgresBatch, together: 1, memory: maxFillingMemory, last: eventstore.MaxPageEvents}
+	limits := fillLimits{
+		page: eventstore.MaxPageEvents, batch: maxPostgresBatch, appending: maxAppending, together: 1, memory: maxFillingMemory,
+		last: eventstore.MaxPageEvents,
+	}
 	if dialect == sqldb.SQLite { // which has one writer, and waits for the disk at each commit
-		limits.batch, limits.together = maxSQLiteBatch, math.MaxInt
+		limits.batch, limits.appending, limits.together = maxSQLiteBatch, math.MaxInt, math.MaxInt
 	}
 	return limits
 }
@@ -48,22 +53,25 @@ type decoded struct {
 }
 
 // filling is how generations that nobody reads yet are filled: a page is read and decoded while the one before is folded in memory,
-// and what came of a batch of pages is written while the next batch is folded, several generations at the same time. What was
-// committed before an interruption counts: the next filling goes on from there.
+// and what came of a batch of pages is written while the next batch is folded, several generations at the same time. Those that
+// append are written more often than the others, and are ahead of them meanwhile. What was committed before an interruption
+// counts: the next filling goes on from there.
 type filling struct {
-	e       *Engine
-	group   []follower // as they are in the database
-	reached int64      // up to where they are folded in memory
-	bytes   int        // of the records that are folded and not taken to be written
-	writing chan error // of the batch that is being written; nil: there is none
-	writes  []follower // the generations as that leaves them
+	e         *Engine
+	group     []follower // as they are in the database
+	until     int64      // the position to come to
+	reached   int64      // up to where they are folded in memory
+	bytes     int        // of the records that are folded and not taken to be written
+	appending int        // likewise, by those that append
+	writing   chan error // of the batch that is being written; nil: there is none
+	writes    []follower // the generations as that leaves them
 }
 
 // fill folds the log into generations up to a position. Where a fold fails, it goes over the batch again in small transactions, so
 // that the generation stops right before the event at fault.
 func (e *Engine) fill(ctx context.Context, group []follower, until int64, progress func(position int64)) error {
-	f := &filling{e: e, group: group, reached: group[0].position}
-	err := f.run(ctx, until, progress)
+	f := &filling{e: e, group: group, until: until, reached: group[0].position}
+	err := f.run(ctx, progress)
 	if err = errors.Join(err, f.written()); err == nil {
 		return nil
 	}
@@ -84,8 +92,8 @@ func (e *Engine) fill(ctx context.Context, group []follower, until int64, progre
 	return nil
 }
 
-// run folds the log up to a position and has it written. The last batch may still be being written when it returns.
-func (f *filling) run(ctx context.Context, until int64, progress func(position int64)) error {
+// run folds the log and has it written. The last batch may still be being written when it returns.
+func (f *filling) run(ctx context.Context, progress func(position int64)) error {
 	if err := f.remember(ctx); err != nil {
 		return err
 	}
@@ -95,7 +103,7 @@ func (f *filling) run(ctx context.Context, until int64, progress func(position i
 	from := eventstore.Checkpoint{Epoch: f.group[0].epoch, Position: f.reached}
 	reading.Go(func() {
 		defer close(pages)
-		f.e.readPages(readCtx, from, until, pages)
+		f.e.readPages(readCtx, from, f.until, pages)
 	})
 	defer reading.Wait()
 	defer stop()
@@ -110,12 +118,10 @@ func (f *filling) run(ctx context.Context, until int64, progress func(position i
 		}
 		for _, fact := range page.facts {
 			f.bytes += fact.size
+			f.appending += fact.size
 		}
 		progress(f.reached)
-		if f.bytes < f.e.limits.batch && f.reached < until {
-			continue
-		}
-		if err := f.write(ctx); err != nil {
+		if err := f.writeDue(ctx); err != nil {
 			return err
 		}
 	}
@@ -131,26 +137,44 @@ func (f *filling) fold(ctx context.Context, page []Fact) error {
 	return folding.Wait()
 }
 
-// write has a batch written, once the one before it is.
-func (f *filling) write(ctx context.Context) error {
-	if err := f.written(); err != nil {
-		return err
-	}
-	changes := make([][]writable, len(f.group))
-	for i, g := range f.group {
-		changes[i] = g.memory.take(g.model)
-	}
-	f.writing, f.writes, f.bytes = make(chan error, 1), slices.Clone(f.group), 0
-	go func(writing chan<- error, group []follower, to int64) {
-		writing <- f.e.writeBatch(ctx, group, to, changes)
-	}(f.writing, f.writes, f.reached)
-	if f.group[0].memory.bytes < f.e.limits.memory {
+// writeDue has those generations written for which it is time, and begins with another memory when that has become too large.
+func (f *filling) writeDue(ctx context.Context) error {
+	ends := f.reached == f.until
+	full := slices.ContainsFunc(f.group, func(g follower) bool { return g.memory.bytes >= f.e.limits.memory })
+	all := ends || full || f.bytes >= f.e.limits.batch
+	if !all && f.appending < f.e.limits.appending {
 		return nil
+	}
+	if err := f.write(ctx, all, !ends && !full); err != nil || ends || !full {
+		return err
 	}
 	if err := f.written(); err != nil {
 		return err
 	}
 	return f.remember(ctx)
+}
+
+// write has a batch written, of all generations or of those that append, once the batch before it is. folding tells that the next
+// one is folded meanwhile.
+func (f *filling) write(ctx context.Context, all, folding bool) error {
+	if err := f.written(); err != nil {
+		return err
+	}
+	var changes [][]writable
+	f.writing, f.writes, f.appending = make(chan error, 1), nil, 0
+	for _, g := range f.group {
+		if all || g.model.appends() {
+			f.writes = append(f.writes, g)
+			changes = append(changes, g.memory.take(g.model, folding))
+		}
+	}
+	if all {
+		f.bytes = 0
+	}
+	go func(writing chan<- error, group []follower, to int64) {
+		writing <- f.e.writeBatch(ctx, group, to, changes)
+	}(f.writing, f.writes, f.reached)
+	return nil
 }
 
 // written waits until the batch that is being written is committed.
@@ -160,8 +184,9 @@ func (f *filling) written() error {
 	}
 	err := <-f.writing
 	f.writing = nil
-	for i := range f.group { // also when the writing of some has failed
-		f.group[i].position = f.writes[i].position
+	for _, done := range f.writes { // also when the writing of some has failed
+		i := slices.IndexFunc(f.group, func(g follower) bool { return g.id() == done.id() })
+		f.group[i].position = done.position
 	}
 	return err
 }
@@ -170,10 +195,13 @@ func (f *filling) written() error {
 // have to be looked up from then on.
 func (f *filling) remember(ctx context.Context) error {
 	remember(f.group, f.e.limits.memory)
-	if f.group[0].memory.whole {
-		return nil
+	var asking []follower
+	for _, g := range f.group {
+		if !g.memory.whole {
+			asking = append(asking, g)
+		}
 	}
-	return f.e.addIndexes(ctx, f.group, table.addKeyIndex)
+	return f.e.addIndexes(ctx, asking, table.addLookupIndex)
 }
 
 // writeBatch writes what has changed in generations from where they stand to a position, and moves those that are written there.

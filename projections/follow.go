@@ -285,7 +285,7 @@ func (e *Engine) foldAll(ctx context.Context, s session, group []follower, page 
 		return err
 	}
 	for _, f := range group {
-		if err := f.write(ctx, e.tx(s, f), f.memory.take(f.model)); err != nil {
+		if err := f.write(ctx, e.tx(s, f), f.memory.take(f.model, false)); err != nil {
 			return &foldError{follower: f, position: page[0].Position, err: err}
 		}
 	}

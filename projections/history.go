@@ -44,7 +44,7 @@ type historyKey struct {
 
 var history = mapping[historyKey, historyRow]{
 	table: table{
-		name: "history", key: 2,
+		name: "history", key: 2, appends: true,
 		columns: []column{
 			{"collaboration_id", text}, {"position", integer}, {"at", integer}, {"stream", text}, {"version", integer}, {"type", text}, {"data", text},
 			{"actor", text}, {"who", text}, {"consultancy", text}, {"client", text}, {"mentioned", text}, {"task_id", text},

@@ -2,10 +2,10 @@ package projections
 
 import "context"
 
-// Limits of what is held in memory, in bytes of the records that it was folded from: the rows take about a third of that.
+// Limits of what is held in memory, in bytes of the records that it was folded from: the rows take about half of that.
 const (
 	maxLiveMemory    = 16 << 20  // of the live generations
-	maxFillingMemory = 192 << 20 // of generations that are being filled
+	maxFillingMemory = 384 << 20 // of generations that are being filled
 )
 
 // memory holds rows of one generation from page to page, so that they need not be read again. It is right as long as nobody else
@@ -17,7 +17,7 @@ type memory struct {
 }
 
 // keptRows are the rows of one table, of whatever type.
-type keptRows interface{ take() writable }
+type keptRows interface{ take(folding bool) writable }
 
 // writable is what is to be written of one table.
 type writable interface {
@@ -40,7 +40,7 @@ func (t tx) toLookUp(page []*Fact) []*Fact {
 // remember makes sure that the generations of a group have a memory that is not too large to take more, in bytes of records.
 func remember(group []follower, limit int) {
 	for i := range group {
-		if group[i].memory == nil || group[i].memory.bytes > limit {
+		if group[i].memory == nil || group[i].memory.bytes >= limit {
 			group[i].memory = newMemory(group[i].position)
 		}
 	}
@@ -64,11 +64,12 @@ func recall(group, before []follower) {
 	}
 }
 
-// take hands over what was changed of a model's tables, to be written as it is now.
-func (m *memory) take(model model) (changes []writable) {
+// take hands over what was changed of a model's tables, to be written as it is now. folding tells that rows may be changed before
+// that is done.
+func (m *memory) take(model model, folding bool) (changes []writable) {
 	for _, t := range model.tables {
 		if rows, used := m.tables[t.name]; used {
-			changes = append(changes, rows.take())
+			changes = append(changes, rows.take(folding))
 		}
 	}
 	return changes

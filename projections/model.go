@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ type table struct {
 	key     int    // how many columns, from the first, are the primary key
 	columns []column
 	indexes []string // each a list of columns, for example "client_id, granted_at"
+	appends bool     // its fold only appends rows
 }
 
 // column is a column of a table: its name and its kind.
@@ -128,10 +130,23 @@ func (t table) addKeyIndex(ctx context.Context, tx *sql.Tx, generation int) erro
 	return nil
 }
 
+// addLookupIndex makes the index that a fold needs to look up rows, unless it is there.
+func (t table) addLookupIndex(ctx context.Context, tx *sql.Tx, generation int) error {
+	if t.appends {
+		return nil
+	}
+	return t.addKeyIndex(ctx, tx, generation)
+}
+
 // keyIndex is the statement that makes the index of the primary key. It is not part of the table, for an index costs least when
 // it is made of what the table holds already.
 func (t table) keyIndex(physical string) string {
 	return fmt.Sprintf("CREATE UNIQUE INDEX IF NOT EXISTS %s_key ON %s (%s)", physical, physical, strings.Join(t.columnNames()[:t.key], ", "))
+}
+
+// appends tells whether the model's fold only appends rows to one of its tables.
+func (m model) appends() bool {
+	return slices.ContainsFunc(m.tables, func(t table) bool { return t.appends })
 }
 
 // physicalNames maps a model's tables to their names in a generation.

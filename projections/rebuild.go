@@ -158,7 +158,9 @@ func (e *Engine) rebuildStep(ctx context.Context, goal []follower, progress func
 	if err != nil || len(building) == 0 {
 		return err == nil, err
 	}
+	recall(building, goal)
 	group, until := lowest(building)
+	defer func() { keep(goal, group) }()
 	if gap := target - group[0].position; until == 0 && gap >= 0 && gap <= int64(e.limits.last) {
 		if err := e.addIndexes(ctx, group, table.addIndexes); err != nil {
 			return false, err
@@ -226,6 +228,15 @@ func buildingOf(all []checkpoint, goal []follower) ([]follower, error) {
 		}
 	}
 	return building, nil
+}
+
+// keep notes in a goal where a group of its generations stands now, and what is held of them.
+func keep(goal, group []follower) {
+	for _, f := range group {
+		if i := slices.IndexFunc(goal, func(g follower) bool { return g.id() == f.id() }); i >= 0 {
+			goal[i] = f
+		}
+	}
 }
 
 // lowest picks the generations that stand furthest back, and where the next ones stand (0: there are no others).

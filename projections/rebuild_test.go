@@ -27,7 +27,7 @@ func generations(t *testing.T, engine *Engine) map[string]state {
 
 // tightLimits let a filling of a short log do all that one of a long log does.
 func tightLimits() fillLimits {
-	return fillLimits{page: 5, batch: 8_000, together: 1, memory: 20_000, last: 2}
+	return fillLimits{page: 5, batch: 8_000, appending: 3_000, together: 1, memory: 20_000, last: 2}
 }
 
 // positionOf is where a generation stands.
@@ -199,6 +199,44 @@ func TestARebuildThatIsStoppedGoesOnFromWhatItHasWritten(t *testing.T) {
 		require.NoError(t, again.Rebuild(t.Context(), "tally", nil))
 		require.Equal(t, map[string]state{"tally_g2": live}, generations(t, again))
 		require.Equal(t, accounts, counted(t, again, "tally"))
+	})
+}
+
+func TestAModelThatAppendsIsFilledAheadOfTheOthers(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		const accounts, stopAt = 40, 15
+		for i := range accounts {
+			l.business(fmt.Sprintf("Client %d", i))
+		}
+		var appended []int64
+		models := func() []model {
+			return []model{tallyModel("tally", 1, nil), appendingModel("appending", func(f *Fact) { appended = append(appended, f.Position) })}
+		}
+		engine := l.open(models()...)
+		stop := l.run(engine)
+		l.await(engine)
+		stop()
+
+		engine.limits = tightLimits()
+		ctx, cancel := context.WithCancel(t.Context())
+		err := engine.Rebuild(ctx, "", func(done, _ int64) {
+			if done >= stopAt { // the first of what was appended was written before the second was begun to be
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		written := positionOf(t, engine, "appending_g2")
+		require.Positive(t, written)
+		require.Zero(t, positionOf(t, engine, "tally_g2"))
+
+		again := l.open(models()...)
+		again.limits = tightLimits()
+		appended = nil
+		require.NoError(t, again.Rebuild(t.Context(), "", nil))
+		require.Equal(t, map[string]state{"tally_g2": live, "appending_g2": live}, generations(t, again))
+		require.Equal(t, accounts, counted(t, again, "tally"))
+		require.Equal(t, accounts, counted(t, again, "appending"))
+		require.Len(t, appended, accounts-int(written), "what was written counts once")
 	})
 }
 

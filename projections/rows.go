@@ -151,17 +151,24 @@ func (r *rows[K, R]) note(h *heldRow[K, R]) {
 	}
 }
 
-// take hands over what was changed, to be written as it is now.
-func (r *rows[K, R]) take() writable {
+// take hands over what was changed, to be written as it is now: copies of it where folding goes on meanwhile.
+func (r *rows[K, R]) take(folding bool) writable {
 	c := &changes[K, R]{mapping: r.mapping, fresh: r.added}
-	copies := make([]R, len(r.changed))
+	var copies []R
+	if folding {
+		copies = make([]R, len(r.changed))
+	}
 	for i, h := range r.changed {
-		copies[i] = h.row
+		row := &h.row
+		if folding {
+			row = &copies[i]
+			*row = h.row
+		}
 		switch {
 		case h.exists && h.stored == absent:
-			c.fresh = append(c.fresh, &copies[i])
+			c.fresh = append(c.fresh, row)
 		case h.exists:
-			c.replaced = append(c.replaced, &copies[i])
+			c.replaced = append(c.replaced, row)
 		case h.stored != absent:
 			c.gone = append(c.gone, h.key)
 		}
