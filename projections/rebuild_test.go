@@ -218,6 +218,7 @@ func TestAModelThatAppendsIsFilledAheadOfTheOthers(t *testing.T) {
 		stop()
 
 		engine.limits = tightLimits()
+		engine.limits.batch = engine.limits.memory
 		ctx, cancel := context.WithCancel(t.Context())
 		err := engine.Rebuild(ctx, "", func(done, _ int64) {
 			if done >= stopAt { // the first of what was appended was written before the second was begun to be
