@@ -345,3 +345,28 @@ func TestRestBetweenPages(t *testing.T) {
 		})
 	}
 }
+
+func TestModelsThatAreFarBehindCatchUp(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		const bad = maxBehindEvents + eventstore.MaxPageEvents/2
+		for range maxBehindEvents/eventstore.MaxPageEvents + 2 {
+			l.raiseMany(eventstore.MaxPageEvents)
+		}
+		const events = maxBehindEvents + 2*eventstore.MaxPageEvents
+		broken := func(f *Fact) error {
+			if f.Position == bad {
+				return errors.New("this fold is broken")
+			}
+			return nil
+		}
+		models := []model{tallyModel("whole", 1, nil), tallyModel("broken", 1, broken)}
+		for i := range models {
+			models[i].streams = []string{domain.TaskStream} // of which every second event is one
+		}
+		engine := l.open(models...)
+		l.run(engine)
+		require.EqualValues(t, bad-1, becomes(t, engine, "broken", stopped).Position)
+		require.Eventually(t, func() bool { return statusOf(t, engine, "whole").Position == events }, patience, waitPoll)
+		require.Equal(t, events/2, counted(t, engine, "whole"))
+	})
+}

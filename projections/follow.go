@@ -18,8 +18,11 @@ import (
 	"github.com/collabledger/collabledger/internal/wait"
 )
 
-// maxFoldEvents is how many events a fold is given at once.
-const maxFoldEvents = 1_000
+// How many events are taken at once.
+const (
+	maxFoldEvents   = 1_000                        // by a fold
+	maxBehindEvents = 8 * eventstore.MaxPageEvents // by a transaction of followers that are far behind
+)
 
 // follower is a generation of a model on its way through the log.
 type follower struct {
@@ -154,11 +157,21 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 	whileCtx, cancel := context.WithTimeout(ctx, recheckInterval)
 	defer cancel()
 	var handled error
+	var taken []Fact
+	bytes := 0 // of their records
 	from := eventstore.Checkpoint{Epoch: group[0].epoch, Position: group[0].position}
 	err := e.store.Follow(whileCtx, from, func(_ context.Context, page []eventstore.Record) error {
-		began := time.Now()
-		handled = e.handle(ctx, group, e.facts(page))
-		if handled == nil && len(page) < eventstore.MaxPageEvents {
+		began, full := time.Now(), len(page) == eventstore.MaxPageEvents
+		taken = append(taken, e.facts(page)...)
+		for _, record := range page {
+			bytes += len(record.Bytes)
+		}
+		if full && len(taken) < maxBehindEvents && bytes < maxLiveMemory && e.store.Committed() > page[len(page)-1].Position {
+			return nil // the next page is there, and what both change is written once
+		}
+		handled = e.handle(ctx, group, taken)
+		taken, bytes = nil, 0
+		if handled == nil && !full {
 			e.rest(ctx, time.Since(began))
 		}
 		return handled
@@ -166,10 +179,12 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 	switch {
 	case handled != nil:
 		return handled
-	case whileCtx.Err() != nil:
-		return nil
+	case whileCtx.Err() == nil:
+		return err
+	case len(taken) > 0 && ctx.Err() == nil:
+		return e.handle(ctx, group, taken)
 	}
-	return err
+	return nil
 }
 
 // rest lets events gather for the next page for as long as the last one took: the end of a busy log would be made of many small
