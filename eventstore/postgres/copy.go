@@ -19,7 +19,7 @@ const (
 const (
 	// maxCopyRows is how many rows one COPY has. Postgres keeps a thousand rows of a binary COPY before it writes them, and
 	// what it spends on keeping them grows with the square of their number.
-	maxCopyRows = 128
+	maxCopyRows = 256
 	// copyDataBytes is how long a CopyData message becomes before another one begins. Postgres takes fresh memory for long ones.
 	copyDataBytes = 16 << 10
 )
