@@ -8,7 +8,7 @@ import (
 // Limits of the log's end that a process holds in memory, so that many followers there cost one read of the database, or none
 // when it is this process that appends.
 const (
-	maxRecentEvents = 4_096
+	maxRecentEvents = 8_192
 	maxRecentBytes  = 8 << 20
 )
 
@@ -134,12 +134,12 @@ func (p *progress) hold(records []Record) {
 	p.forget()
 }
 
-// forget lets the older half go when there are too many. What was given out stays as it is, so the rest moves to a place of
-// its own.
+// forget lets all but the newest quarter go when there are too many. What was given out stays as it is, so the rest moves to a place
+// of its own, with room for as many as are held before the next time.
 func (p *progress) forget() {
 	for len(p.recent) > maxRecentEvents || (p.bytes > maxRecentBytes && len(p.recent) > 1) {
-		kept := p.recent[(len(p.recent)+1)/2:]
-		p.recent, p.bytes = append(make([]Record, 0, 2*len(kept)), kept...), 0
+		kept := p.recent[(3*len(p.recent)+3)/4:]
+		p.recent, p.bytes = append(make([]Record, 0, maxRecentEvents+MaxBatchEvents), kept...), 0
 		for _, record := range kept {
 			p.bytes += len(record.Bytes)
 		}
