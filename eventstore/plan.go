@@ -27,6 +27,9 @@ func (a *pending) extends(expect int) bool {
 	return slices.ContainsFunc(a.drafts, func(d draft) bool { return d.expect == expect })
 }
 
+// events is how many it counts for among the events of a batch; one without any counts for one.
+func (a *pending) events() int { return max(1, len(a.drafts)) }
+
 // isGivenUp tells whether nobody waits for the outcome any more.
 func (a *pending) isGivenUp() bool { return a.ctx.Err() != nil }
 
@@ -44,7 +47,7 @@ type plan struct {
 	from    Head
 	after   *plan      // the one that is being committed, whose batch this one takes to be in the log; nil when there is none
 	appends []*pending // within the limits of a batch
-	events  int        // of them; an append without any counts as one
+	events  int        // of them
 	expects int        // their expectations
 	size    int64      // bytes of their data
 	err     error      // why they are not decided
@@ -90,14 +93,19 @@ func newPlan(head Head, after *plan) *plan {
 
 // hold takes an append in, to be decided; false when the plan is full. One whose caller has given up is left out.
 func (p *plan) hold(a *pending) bool {
-	events, expects, size := p.events+max(1, len(a.drafts)), p.expects+len(a.append.Expect), p.size+a.size
-	if len(p.appends) > 0 && (events > MaxBatchEvents || expects > maxBatchExpects || size > MaxAppendBytes) {
+	full := p.events+a.events() > MaxBatchEvents || p.expects+len(a.append.Expect) > maxBatchExpects || p.size+a.size > MaxAppendBytes
+	if full && len(p.appends) > 0 {
 		return false
 	}
 	if !a.isGivenUp() {
-		p.appends, p.events, p.expects, p.size = append(p.appends, a), events, expects, size
+		p.add(a)
 	}
 	return true
+}
+
+func (p *plan) add(a *pending) {
+	p.appends = append(p.appends, a)
+	p.events, p.expects, p.size = p.events+a.events(), p.expects+len(a.append.Expect), p.size+a.size
 }
 
 // decide decides appends as of those decided before them.

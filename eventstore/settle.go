@@ -69,7 +69,14 @@ func (c *committer) attempt() error {
 		c.doubtful = false
 	}
 	p := newPlan(c.head, nil)
-	if err := c.decide(p, c.batch); err != nil {
+	for _, a := range c.batch {
+		p.add(a)
+	}
+	if c.locked {
+		c.join(p)
+		c.batch = p.appends
+	}
+	if err := c.decide(p, p.appends); err != nil {
 		return err
 	}
 	if len(p.batch.Commands) == 0 {
@@ -86,6 +93,25 @@ func (c *committer) attempt() error {
 	}
 	c.finish(p)
 	return nil
+}
+
+// join takes into a plan what has come while the lock was waited for: the longer a node waits for its turn, the more it writes in it.
+func (c *committer) join(p *plan) {
+	for c.carried == nil {
+		select {
+		case next, open := <-c.queue:
+			switch {
+			case !open:
+				return
+			case !p.hold(next):
+				c.carried = next
+			default:
+				c.waiting.Add(-next.size)
+			}
+		default:
+			return
+		}
+	}
 }
 
 // refused notes what a commit's refusal says about what the committer believed.

@@ -53,7 +53,9 @@ const setUp = `
 	PREPARE move_head (bigint, bigint, bigint, uuid) AS
 		WITH moved AS (
 			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 RETURNING 1
-		) SELECT 1 / count(*) FROM moved`
+		) SELECT 1 / count(*) FROM moved;
+	PREPARE lock_head AS SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE;
+	PREPARE read_tail (bigint, bigint) AS SELECT stream, version FROM events WHERE position > $1 ORDER BY position LIMIT $2`
 
 // writer is the one connection that writes. A batch goes to the server in one piece and is answered in one: statements and
 // COPY data follow each other without waiting for what the server says in between, which is a round trip saved for each of
@@ -91,10 +93,7 @@ func (b *Backend) Lock(ctx context.Context, after int64) (eventstore.Head, []eve
 	if err := w.connect(ctx); err != nil {
 		return eventstore.Head{}, nil, err
 	}
-	results, err := w.conn.Exec(ctx, fmt.Sprintf(`
-		BEGIN;
-		SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE;
-		SELECT stream, version FROM events WHERE position > %d ORDER BY position LIMIT %d`, after, eventstore.MaxTail)).ReadAll()
+	results, err := w.conn.Exec(ctx, fmt.Sprintf("BEGIN; EXECUTE lock_head; EXECUTE read_tail (%d, %d)", after, eventstore.MaxTail)).ReadAll()
 	if err != nil {
 		w.close()
 		return eventstore.Head{}, nil, fmt.Errorf("lock the log's head: %w", err)

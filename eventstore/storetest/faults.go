@@ -207,6 +207,29 @@ func lockKeepsOthersOut(t *testing.T, l *ledger) {
 	require.NoError(t, one.Unlock(l.ctx))
 }
 
+func waitForTheTurn(t *testing.T, l *ledger) {
+	hooked, rival := &hooked{Backend: l.node()}, l.node()
+	store := l.openOn(hooked, eventstore.Options{})
+	l.append(l.open(), extend(newStream("task"), 0))
+	l.append(store, extend(newStream("task"), 0)) // It finds that it is not alone, so from now on it takes the lock first.
+	_, _, err := rival.Lock(l.ctx, 0)
+	require.NoError(t, err)
+	locks, commits := hooked.locks.Load(), hooked.commits.Load()
+	stream := newStream("task")
+	answers := []<-chan answer{l.background(store, extend(stream, 0))}
+	require.Eventually(t, func() bool { return hooked.locks.Load() > locks }, patience, poll)
+	for i, a := range []eventstore.Append{extend(stream, 1), extend(stream, 0), extend(newStream("task"), 0)} {
+		answers = append(answers, l.background(store, a))
+		require.Eventually(t, func() bool { return store.Waiting() == i+1 }, patience, poll)
+	}
+	require.NoError(t, errors.Join(rival.Unlock(l.ctx), rival.Close()))
+	for i, want := range []error{nil, nil, &eventstore.ConflictError{Stream: stream, Expected: 0, Actual: 2}, nil} {
+		require.Equal(t, want, (<-answers[i]).err, i)
+	}
+	require.Equal(t, commits+1, hooked.commits.Load())
+	require.Len(t, l.log(store), 2+3)
+}
+
 func missedTooMuch(t *testing.T, l *ledger) {
 	store, other := l.open(), l.open()
 	stream, same := newStream("task"), newStream("task")

@@ -13,6 +13,7 @@ import (
 type hooked struct {
 	eventstore.Backend
 	commits atomic.Int64 // that reached the backend
+	locks   atomic.Int64 // that were asked for
 	reads   atomic.Int64 // of pages of the log
 
 	mu     sync.Mutex
@@ -71,6 +72,7 @@ func (h *hooked) Head(ctx context.Context) (eventstore.Head, error) {
 }
 
 func (h *hooked) Lock(ctx context.Context, after int64) (eventstore.Head, []eventstore.Tip, error) {
+	h.locks.Add(1)
 	head, tail, err := h.Backend.Lock(ctx, after)
 	if err != nil {
 		return head, tail, err

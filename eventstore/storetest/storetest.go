@@ -65,6 +65,7 @@ func Run(t *testing.T, database Database) {
 		{"a commit that arrives late", lateCommit},
 		{"a refused batch leaves nothing", refusedBatch},
 		{"a node under the lock keeps others out", lockKeepsOthersOut},
+		{"a node writes what came while it waited for its turn", waitForTheTurn},
 		{"a node that missed more than it can be told", missedTooMuch},
 		{"a log that was restored stops its nodes", restored},
 		{"an append whose caller gives up while it waits", cancelledWhileWaiting},
