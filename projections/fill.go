@@ -286,7 +286,8 @@ func (e *Engine) readPage(ctx context.Context, from eventstore.Checkpoint, until
 }
 
 // addIndexes adds to the tables of generations. Each generation's checkpoint is held meanwhile, so that two processes do not make the
-// same indexes.
+// same indexes. Each is made by one process: those of the other generations keep the rest of the machine busy, and what workers of one
+// index sort, they exchange over files.
 func (e *Engine) addIndexes(ctx context.Context, group []follower, add func(t table, ctx context.Context, tx *sql.Tx, generation int) error) error {
 	var indexing errgroup.Group
 	indexing.SetLimit(maxAtOnce)
@@ -295,6 +296,11 @@ func (e *Engine) addIndexes(ctx context.Context, group []follower, add func(t ta
 			return e.inTx(ctx, func(tx *sql.Tx) error {
 				if err := e.claimLazily(ctx, tx, group[i:i+1], f.position); err != nil {
 					return err
+				}
+				if e.db.Dialect == sqldb.Postgres {
+					if _, err := tx.ExecContext(ctx, "SET LOCAL max_parallel_maintenance_workers = 0"); err != nil {
+						return fmt.Errorf("index in one process: %w", err)
+					}
 				}
 				for _, t := range f.model.tables {
 					if err := add(t, ctx, tx, f.generation); err != nil {
