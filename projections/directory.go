@@ -19,6 +19,7 @@ const (
 	maxSearchRunes = 200 // of the text that is searched for, and of each filter
 	maxSearchWords = 20  // in it
 	maxTermRunes   = 64  // of a word or tag that the index tells apart
+	fewPages       = 4   // of candidates that a search begins with, rather than with the first names of the directory
 )
 
 // directoryModel keeps the profiles of the consultancies (S3). Words and tags that they are found by are rows of a table of their
@@ -239,8 +240,10 @@ func queryDirectory(ctx context.Context, v view, q DirectoryQuery) (Page[Directo
 	if err != nil {
 		return Page[DirectoryItem]{}, err
 	}
-	var args arguments
-	condition := q.condition(&args, searched)
+	condition, args, err := q.condition(ctx, v, searched, fewPages*(limit+1))
+	if err != nil {
+		return Page[DirectoryItem]{}, fmt.Errorf("query the directory: %w", err)
+	}
 	var from directoryKey
 	if found, err := q.after(&from); err != nil {
 		return Page[DirectoryItem]{}, err
@@ -284,24 +287,21 @@ func (q DirectoryQuery) check() ([]string, error) {
 	return searched, nil
 }
 
-// condition is what a listed profile must fulfil.
-func (q DirectoryQuery) condition(args *arguments, searched []string) string {
+// condition is what a listed profile must fulfil. If a term fits only few profiles, those are looked at one by one. Else the directory is
+// gone through by name, until the page is full: OFFSET 0 keeps Postgres from finding all that a term fits first, and sorting them.
+func (q DirectoryQuery) condition(ctx context.Context, v view, searched []string, few int) (string, arguments, error) {
+	var args arguments
+	terms := q.terms(&args, searched)
+	rarest, err := rarestTerm(ctx, v, terms, args, few)
+	if err != nil {
+		return "", nil, err
+	}
 	condition := "d.listed"
-	having := func(kind termKind, comparison string) {
-		condition += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM {directory_terms} t WHERE t.consultancy_id = d.consultancy_id AND t.kind = '%s' AND %s)",
-			kind, comparison)
-	}
-	for _, word := range searched {
-		word = firstRunes(word, maxTermRunes)
-		// The last code point sorts after whatever a word may go on with.
-		having(wordTerm, "t.term >= "+args.add(word)+" AND t.term < "+args.add(word+"\U0010FFFF"))
-	}
-	for _, filter := range []struct {
-		kind  termKind
-		value string
-	}{{serviceTerm, q.Service}, {specialtyTerm, q.Specialty}, {languageTerm, q.Language}} {
-		if filter.value != "" {
-			having(filter.kind, "t.term = "+args.add(firstRunes(foldText(filter.value), maxTermRunes)))
+	for i, term := range terms {
+		if i == rarest {
+			condition += " AND d.consultancy_id IN (SELECT t.consultancy_id FROM {directory_terms} t WHERE " + term + ")"
+		} else {
+			condition += " AND EXISTS (SELECT 1 FROM {directory_terms} t WHERE t.consultancy_id = d.consultancy_id AND " + term + " LIMIT 1 OFFSET 0)"
 		}
 	}
 	if q.Country != "" {
@@ -310,5 +310,50 @@ func (q DirectoryQuery) condition(args *arguments, searched []string) string {
 	if q.City != "" {
 		condition += " AND d.city = " + args.add(foldText(q.City))
 	}
-	return condition
+	return condition, args, nil
+}
+
+// terms are what must be among the terms of a profile, each as a condition on their table.
+func (q DirectoryQuery) terms(args *arguments, searched []string) (terms []string) {
+	for _, word := range searched {
+		word = firstRunes(word, maxTermRunes)
+		// The last code point sorts after whatever a word may go on with.
+		terms = append(terms, fmt.Sprintf("t.kind = '%s' AND t.term >= %s AND t.term < %s", wordTerm, args.add(word), args.add(word+"\U0010FFFF")))
+	}
+	for _, filter := range []struct {
+		kind  termKind
+		value string
+	}{{serviceTerm, q.Service}, {specialtyTerm, q.Specialty}, {languageTerm, q.Language}} {
+		if filter.value != "" {
+			terms = append(terms, fmt.Sprintf("t.kind = '%s' AND t.term = %s", filter.kind, args.add(firstRunes(foldText(filter.value), maxTermRunes))))
+		}
+	}
+	return terms
+}
+
+// rarestTerm is the index of the term that fits the fewest profiles, or -1 if each fits more than few.
+func rarestTerm(ctx context.Context, v view, terms []string, args arguments, few int) (int, error) {
+	if len(terms) == 0 {
+		return -1, nil
+	}
+	args = slices.Clone(args)
+	limit := args.add(few + 1)
+	counts := make([]string, len(terms))
+	for i, term := range terms {
+		counts[i] = fmt.Sprintf("SELECT %d AS n, count(*) AS found FROM (SELECT 1 FROM {directory_terms} t WHERE %s LIMIT %s) AS fits", i, term, limit)
+	}
+	type counted struct{ term, found int }
+	rarest, err := collect(ctx, v, strings.Join(counts, " UNION ALL ")+" ORDER BY found, n LIMIT 1", args,
+		func(scan func(...any) error) (counted, error) {
+			var c counted
+			err := scan(&c.term, &c.found)
+			return c, err
+		})
+	if err != nil {
+		return -1, err
+	}
+	if rarest[0].found > few {
+		return -1, nil
+	}
+	return rarest[0].term, nil
 }

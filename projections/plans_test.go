@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -81,6 +82,49 @@ func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, query.items, items)
 				require.LessOrEqual(t, rowsRead(t, v, "sessions")-before, query.most)
+				return nil
+			}))
+		})
+	}
+}
+
+// A directory grows with the partners: who looks for one of them, or for the first of many, must not wait for all.
+func TestASearchReadsNoMoreOfTheDirectoryThanItShows(t *testing.T) {
+	t.Parallel()
+	const limit, partners = 3, 150
+	const planning = 2 // rows, the first and the last by their key, that Postgres looks at to estimate a join
+	w := &world{ledger: newLedger(t, sqldbtest.Postgres(t))}
+	w.engine = w.open()
+	w.run(w.engine)
+	for i := range partners {
+		w.partner(fmt.Sprintf("Gestoria n%d", i))
+	}
+	ctx := w.settled()
+	_, err := w.db.Write.ExecContext(ctx, "ANALYZE")
+	require.NoError(t, err)
+
+	page := Paging{Limit: limit}
+	all, err := w.engine.Directory(ctx, Viewer{}, DirectoryQuery{Paging: page})
+	require.NoError(t, err)
+	next := Paging{Limit: limit, Cursor: all.Next}
+	for name, query := range map[string]struct {
+		DirectoryQuery
+		items, most int
+	}{
+		"all":                                 {DirectoryQuery{Paging: page}, limit, limit + 1},
+		"a word that all have":                {DirectoryQuery{Text: "tax", Service: "bookkeeping", City: "Barcelona", Paging: page}, limit, limit + 1},
+		"the next page of that":               {DirectoryQuery{Text: "tax", Service: "bookkeeping", City: "Barcelona", Paging: next}, limit, limit + 1},
+		"one's name":                          {DirectoryQuery{Text: "n42", Paging: page}, 1, 1},
+		"one's name and a word that all have": {DirectoryQuery{Text: "tax n42", Service: "bookkeeping", Language: "es", Paging: page}, 1, 1},
+		"a tag that nobody has":               {DirectoryQuery{Text: "tax", Specialty: "farms", Paging: page}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, w.engine.read(ctx, func(v view) error {
+				before := rowsRead(t, v, "directory")
+				found, err := queryDirectory(ctx, v, query.DirectoryQuery)
+				require.NoError(t, err)
+				require.Len(t, found.Items, query.items)
+				require.LessOrEqual(t, rowsRead(t, v, "directory")-before, query.most+planning)
 				return nil
 			}))
 		})
