@@ -17,7 +17,8 @@ var (
 // Backend is a database that holds a log: Postgres or SQLite. What each must do is written down in package storetest.
 //
 // A Backend decides nothing. The committer keeps the head and the tips of streams in memory, and the head's compare-and-set
-// in Commit tells it whether its memory was still right. Lock, Unlock and Commit are called by one goroutine, the others by any.
+// in Commit tells it whether its memory was still right. Lock, Unlock and Commit are called by one goroutine, the others by any;
+// and none of the three before the last Commit's outcome is known.
 type Backend interface {
 	// Head reads the log's end.
 	Head(ctx context.Context) (Head, error)
@@ -29,7 +30,10 @@ type Backend interface {
 	// and answers ErrFenced. A command id that is there already makes it write nothing and answer ErrDuplicate, a stream that
 	// is not as the batch takes it to be ErrDuplicateStream. Any other error leaves open whether the batch was written; the
 	// committer finds out by reading the command ids. Whatever it answers, a lock is released.
-	Commit(ctx context.Context, from Head, batch Batch) error
+	//
+	// Commit itself only sends the batch, if that is a step of its own. What it returns does the rest and waits for the answer,
+	// in whatever goroutine, while ctx goes on.
+	Commit(ctx context.Context, from Head, batch Batch) (outcome func() error)
 	// Lock waits for its turn and then keeps other nodes from moving the head until Commit or Unlock. It answers the head and
 	// what the streams' tips became after position after, in the log's order, one tip for each event, MaxTail at most. It
 	// drops whatever connection or lock was left from before.

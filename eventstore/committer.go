@@ -90,14 +90,16 @@ func (c *committer) fly(p *plan) (next *plan) {
 	}
 }
 
-// launch has the database write a plan, and tells what came of it.
+// launch has the database write a plan, and tells what came of it. The plan is sent before anything else is done: a goroutine
+// that is to send it would have to wait until all who are answered meanwhile have had their turn.
 func (c *committer) launch(p *plan) <-chan error {
 	c.gathered.Store(0)
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	outcome := c.backend.Commit(ctx, p.from, p.batch)
 	committed := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 		defer cancel()
-		committed <- c.backend.Commit(ctx, p.from, p.batch)
+		committed <- outcome()
 	}()
 	return committed
 }

@@ -91,7 +91,9 @@ func (unreachable) Head(context.Context) (Head, error) { return Head{}, errUnrea
 func (unreachable) Lock(context.Context, int64) (Head, []Tip, error) {
 	return Head{}, nil, errUnreachable
 }
-func (unreachable) Commit(context.Context, Head, Batch) error { return errUnreachable }
+func (unreachable) Commit(context.Context, Head, Batch) func() error {
+	return func() error { return errUnreachable }
+}
 
 func TestAppendsAreAnsweredWhenTheDatabaseStaysAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -171,12 +171,13 @@ func (b *cutOff) Lock(ctx context.Context, after int64) (eventstore.Head, []even
 	return head, tips, b.die(err)
 }
 
-func (b *cutOff) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
+func (b *cutOff) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) func() error {
 	if b.lockFirst {
 		b.lockFirst = false
-		return eventstore.ErrFenced
+		return func() error { return eventstore.ErrFenced }
 	}
-	return b.die(b.Backend.Commit(ctx, from, batch))
+	outcome := b.Backend.Commit(ctx, from, batch)
+	return func() error { return b.die(outcome()) }
 }
 
 // die makes the committer give up at the first error, as it does when the log is not its own.

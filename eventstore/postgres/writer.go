@@ -67,22 +67,28 @@ type writer struct {
 	buffer []byte
 }
 
-// Commit writes a batch if the head is still at from: move_head, then COPY, all in one transaction.
-func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
+// Commit sends a batch that is written if the head is still at from: move_head, then COPY, all in one transaction.
+func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) (outcome func() error) {
 	w := &b.writer
 	if err := w.connect(ctx); err != nil {
-		return err
+		return func() error { return err }
 	}
 	w.buffer = appendCommit(w.buffer[:0], from, batch, w.locked)
 	w.locked = false
-	err := w.roundTrip(ctx)
+	err := w.send(ctx)
 	if cap(w.buffer) > maxBuffer {
 		w.buffer = nil
 	}
-	if w.conn != nil && w.conn.TxStatus() != 'I' {
-		err = errors.Join(err, w.rollback(ctx))
+	if err != nil {
+		return func() error { return err }
 	}
-	return err
+	return func() error {
+		err := w.receive()
+		if w.conn != nil && w.conn.TxStatus() != 'I' {
+			err = errors.Join(err, w.rollback(ctx))
+		}
+		return err
+	}
 }
 
 // Lock waits for the head row's lock, and reads in the same round trip what was committed before it was had. Each statement
@@ -180,9 +186,8 @@ func (w *writer) rollback(ctx context.Context) error {
 	return nil
 }
 
-// roundTrip sends the buffer and reads until the server is ready for more. An error that leaves open what the server did ends
-// the connection.
-func (w *writer) roundTrip(ctx context.Context) error {
+// send sends the buffer. An error ends the connection, for it leaves open what the server does.
+func (w *writer) send(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := w.conn.Conn().SetDeadline(deadline); err != nil {
 			w.close()
@@ -193,6 +198,12 @@ func (w *writer) roundTrip(ctx context.Context) error {
 		w.close()
 		return fmt.Errorf("send the batch: %w", err)
 	}
+	return nil
+}
+
+// receive reads what the server says of what was sent, until it is ready for more. An error that leaves open what the server did
+// ends the connection.
+func (w *writer) receive() error {
 	var refusal error
 	for {
 		message, err := w.conn.ReceiveMessage(context.Background())

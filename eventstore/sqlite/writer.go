@@ -116,7 +116,11 @@ func (b *Backend) Unlock(context.Context) error {
 }
 
 // Commit writes a batch if the head is still at from.
-func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
+func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) (outcome func() error) {
+	return func() error { return b.commit(ctx, from, batch) }
+}
+
+func (b *Backend) commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
 	if b.lock == nil {
 		tx, err := b.write.BeginTx(ctx, nil)
 		if err != nil {

@@ -49,18 +49,18 @@ func (h *hooked) hold() (held <-chan struct{}, release func()) {
 	return arrived, func() { close(released) }
 }
 
-func (h *hooked) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
+func (h *hooked) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) func() error {
 	h.mu.Lock()
 	hook := h.commit
 	h.mu.Unlock()
 	commit := func() error {
 		h.commits.Add(1)
-		return h.Backend.Commit(ctx, from, batch)
+		return h.Backend.Commit(ctx, from, batch)()
 	}
 	if hook == nil {
-		return commit()
+		return commit
 	}
-	return hook(from, batch, commit)
+	return func() error { return hook(from, batch, commit) }
 }
 
 func (h *hooked) Head(ctx context.Context) (eventstore.Head, error) {
