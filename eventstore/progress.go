@@ -138,7 +138,7 @@ func (p *progress) hold(records []Record) {
 // of its own, with room for as many as are held before the next time.
 func (p *progress) forget() {
 	for len(p.recent) > maxRecentEvents || (p.bytes > maxRecentBytes && len(p.recent) > 1) {
-		kept := p.recent[(3*len(p.recent)+3)/4:]
+		kept := p.recent[3*len(p.recent)/4:]
 		p.recent, p.bytes = append(make([]Record, 0, maxRecentEvents+MaxBatchEvents), kept...), 0
 		for _, record := range kept {
 			p.bytes += len(record.Bytes)

@@ -73,6 +73,14 @@ func TestProgressHoldsTheEndOfTheLog(t *testing.T) {
 	require.Len(t, p.after(count-10), 15)
 }
 
+func TestProgressHoldsTheLastEventHoweverLong(t *testing.T) {
+	p := newProgress(Head{Epoch: testEpoch})
+	for position := int64(1); position <= 5; position++ {
+		p.committed(Head{Epoch: testEpoch, Position: position}, recordsOf(position, position, maxRecentBytes*2/3))
+		require.Len(t, p.after(position-1), 1)
+	}
+}
+
 func TestProgressForgetsALogThatWasRestored(t *testing.T) {
 	for _, head := range []Head{{Epoch: uuid.New(), Position: 20}, {Epoch: testEpoch, Position: 5}} {
 		p := newProgress(Head{Epoch: testEpoch})
