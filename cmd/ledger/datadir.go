@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -19,7 +19,7 @@ import (
 
 // What lies in a ledger's folder.
 const (
-	operatorKeyFile = "operator.key" // bearer key of the operator, base64url
+	operatorKeyFile = "operator.key" // bearer key of the operator, in hex
 	sessionKeyFile  = "session.key"  // Ed25519 key that signs log-ins, PKCS #8 in PEM
 	databaseFile    = "ledger.db"    // SQLite, unless the ledger is on Postgres
 	brokerFolder    = "nats"         // of the NATS server inside, unless the broker is another one
@@ -32,7 +32,8 @@ const (
 	secretMode = 0o600
 )
 
-// minKeyLength is how many characters an operator's key has at least. One that the ledger makes has 43, of 32 random bytes.
+// minKeyLength is how many characters an operator's key has at least. One that the ledger makes has 64, of 32 random
+// bytes in hex: base64url may begin with a dash, which --key would take for a flag.
 const minKeyLength = 32
 
 // dataDir is a ledger's folder, held by this process alone until it is closed.
@@ -94,7 +95,7 @@ func (d *dataDir) operatorKey() (string, error) {
 		if _, err := rand.Read(key); err != nil {
 			return nil, err
 		}
-		return []byte(base64.RawURLEncoding.EncodeToString(key) + "\n"), nil
+		return []byte(hex.EncodeToString(key) + "\n"), nil
 	})
 	if err != nil {
 		return "", fmt.Errorf("make the operator's key: %w", err)
