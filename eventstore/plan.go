@@ -103,6 +103,7 @@ func (p *plan) hold(a *pending) bool {
 	return true
 }
 
+// add takes an append in, whether there is room or not.
 func (p *plan) add(a *pending) {
 	p.appends = append(p.appends, a)
 	p.events, p.expects, p.size = p.events+a.events(), p.expects+len(a.append.Expect), p.size+a.size

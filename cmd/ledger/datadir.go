@@ -32,8 +32,7 @@ const (
 	secretMode = 0o600
 )
 
-// minKeyLength is how many characters an operator's key has at least. One that the ledger makes has 64, of 32 random
-// bytes in hex: base64url may begin with a dash, which --key would take for a flag.
+// minKeyLength is how many characters an operator's key has at least. One that the ledger makes has 64.
 const minKeyLength = 32
 
 // dataDir is a ledger's folder, held by this process alone until it is closed.
@@ -88,7 +87,8 @@ func (d *dataDir) close() error { return d.lock.Close() }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
 
-// operatorKey reads the operator's key, and makes one at the first start.
+// operatorKey reads the operator's key, and makes one at the first start: 32 random bytes in hex, since base64url may begin with a dash,
+// which --key would take for a flag.
 func (d *dataDir) operatorKey() (string, error) {
 	err := createOnce(d.file(operatorKeyFile), func() ([]byte, error) {
 		key := make([]byte, 32)
