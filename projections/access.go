@@ -14,7 +14,7 @@ import (
 // joined with to be worth anything. Nothing here is cut or ended by the clock: queries compare with theirs.
 func accessModel() model {
 	return model{
-		name: "access", version: 3,
+		name: "access", version: 4,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream},
 		tables: []table{
 			accessGrants.table, accessPairs.table, accessEpochs.table, accessManagers.table,
@@ -120,7 +120,7 @@ var accessGrants = mapping[uuid.UUID, grantRow]{
 	table: table{
 		name: "access_grants", key: 1,
 		columns: []column{
-			{"grant_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"position", integer},
+			{"grant_id", identifier}, {"collaboration_id", identifier}, {"consultancy_id", identifier}, {"client_id", identifier}, {"position", integer},
 			{"role_id", text}, {"role_version", integer}, {"permissions", text}, {"status", text}, {"granted_at", integer}, {"expires_at", integer},
 			{"ended_at", integer}, {"attested_at", integer},
 		},
@@ -140,7 +140,7 @@ var accessPairs = mapping[uuid.UUID, pairRow]{
 	table: table{
 		name: "access_pairs", key: 1,
 		columns: []column{
-			{"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"active", boolean}, {"since", integer}, {"grant_id", text},
+			{"collaboration_id", identifier}, {"consultancy_id", identifier}, {"client_id", identifier}, {"active", boolean}, {"since", integer}, {"grant_id", identifier},
 		},
 		indexes: []string{"consultancy_id, client_id", "client_id"},
 	},
@@ -154,7 +154,7 @@ var accessPairs = mapping[uuid.UUID, pairRow]{
 var accessEpochs = mapping[epochKey, epochRow]{
 	table: table{
 		name: "access_epochs", key: 2,
-		columns: []column{{"collaboration_id", text}, {"epoch", integer}, {"began_at", integer}},
+		columns: []column{{"collaboration_id", identifier}, {"epoch", integer}, {"began_at", integer}},
 	},
 	key:    func(r *epochRow) epochKey { return r.epochKey },
 	args:   func(k epochKey) []any { return []any{k.collaboration, k.epoch} },
@@ -164,7 +164,7 @@ var accessEpochs = mapping[epochKey, epochRow]{
 var accessReminders = mapping[reminderKey, reminderRow]{
 	table: table{
 		name: "access_reminders", key: 3,
-		columns: []column{{"grant_id", text}, {"expires_at", integer}, {"days_before", integer}, {"reminded_at", integer}},
+		columns: []column{{"grant_id", identifier}, {"expires_at", integer}, {"days_before", integer}, {"reminded_at", integer}},
 	},
 	key:    func(r *reminderRow) reminderKey { return r.reminderKey },
 	args:   func(k reminderKey) []any { return []any{k.grantID, k.end, k.daysBefore} },
@@ -174,7 +174,7 @@ var accessReminders = mapping[reminderKey, reminderRow]{
 var accessManagers = mapping[managerKey, managerRow]{
 	table: table{
 		name: "access_managers", key: 2,
-		columns: []column{{"collaboration_id", text}, {"user_id", text}, {"assigned", boolean}, {"position", integer}, {"changed_at", integer}},
+		columns: []column{{"collaboration_id", identifier}, {"user_id", identifier}, {"assigned", boolean}, {"position", integer}, {"changed_at", integer}},
 		indexes: []string{"user_id"},
 	},
 	key:  func(r *managerRow) managerKey { return r.managerKey },
@@ -187,7 +187,7 @@ var accessManagers = mapping[managerKey, managerRow]{
 var accessMembers = mapping[memberKey, memberRow]{
 	table: table{
 		name: "access_members", key: 2,
-		columns: []column{{"account_id", text}, {"user_id", text}, {"role", text}, {"changed_at", integer}},
+		columns: []column{{"account_id", identifier}, {"user_id", identifier}, {"role", text}, {"changed_at", integer}},
 		indexes: []string{"user_id"},
 	},
 	key:    func(r *memberRow) memberKey { return r.memberKey },
@@ -198,7 +198,7 @@ var accessMembers = mapping[memberKey, memberRow]{
 var accessPlans = mapping[uuid.UUID, planRow]{
 	table: table{
 		name: "access_plans", key: 1,
-		columns: []column{{"account_id", text}, {"plan", text}, {"closed_at", integer}},
+		columns: []column{{"account_id", identifier}, {"plan", text}, {"closed_at", integer}},
 	},
 	key:    func(r *planRow) uuid.UUID { return r.account },
 	args:   func(id uuid.UUID) []any { return []any{id} },
@@ -208,7 +208,7 @@ var accessPlans = mapping[uuid.UUID, planRow]{
 var accessStandings = mapping[uuid.UUID, standingRow]{
 	table: table{
 		name: "access_standings", key: 1,
-		columns: []column{{"consultancy_id", text}, {"in_standing", boolean}, {"epoch", integer}},
+		columns: []column{{"consultancy_id", identifier}, {"in_standing", boolean}, {"epoch", integer}},
 	},
 	key:    func(r *standingRow) uuid.UUID { return r.consultancy },
 	args:   func(id uuid.UUID) []any { return []any{id} },
@@ -218,7 +218,7 @@ var accessStandings = mapping[uuid.UUID, standingRow]{
 var accessStandingEnds = mapping[standingKey, standingEndRow]{
 	table: table{
 		name: "access_standing_ends", key: 2,
-		columns: []column{{"consultancy_id", text}, {"epoch", integer}, {"ended_at", integer}},
+		columns: []column{{"consultancy_id", identifier}, {"epoch", integer}, {"ended_at", integer}},
 	},
 	key:    func(r *standingEndRow) standingKey { return r.standingKey },
 	args:   func(k standingKey) []any { return []any{k.consultancy, k.epoch} },

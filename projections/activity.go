@@ -12,7 +12,7 @@ import (
 // activityModel keeps when something last happened, for the queries of all models to join.
 func activityModel() model {
 	return model{
-		name: "activity", version: 1,
+		name: "activity", version: 2,
 		streams: []string{domain.CollaborationStream, domain.TaskStream},
 		tables:  []table{activityPairs.table, activitySections.table},
 		fold:    foldActivity,
@@ -35,7 +35,7 @@ type sectionActivityRow struct {
 var activityPairs = mapping[uuid.UUID, pairActivityRow]{
 	table: table{
 		name: "activity_pairs", key: 1,
-		columns: []column{{"collaboration_id", text}, {"last_at", integer}, {"status_at", integer}},
+		columns: []column{{"collaboration_id", identifier}, {"last_at", integer}, {"status_at", integer}},
 	},
 	key:    func(r *pairActivityRow) uuid.UUID { return r.collaboration },
 	args:   func(id uuid.UUID) []any { return []any{id} },
@@ -45,7 +45,7 @@ var activityPairs = mapping[uuid.UUID, pairActivityRow]{
 var activitySections = mapping[countKey, sectionActivityRow]{
 	table: table{
 		name: "activity_sections", key: 2,
-		columns: []column{{"client_id", text}, {"section", text}, {"last_at", integer}},
+		columns: []column{{"client_id", identifier}, {"section", text}, {"last_at", integer}},
 	},
 	key:    func(r *sectionActivityRow) countKey { return r.countKey },
 	args:   func(k countKey) []any { return []any{k.client, k.section} },

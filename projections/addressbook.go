@@ -51,7 +51,7 @@ var notificationFirms = mapping[uuid.UUID, addressRow]{
 	table: table{
 		name: "notification_firms", key: 1,
 		columns: []column{
-			{"account_id", text}, {"members", text}, {"plan", text}, {"closed", boolean}, {"in_standing", boolean}, {"watchers", text},
+			{"account_id", identifier}, {"members", text}, {"plan", text}, {"closed", boolean}, {"in_standing", boolean}, {"watchers", text},
 		},
 	},
 	key:  func(r *addressRow) uuid.UUID { return r.account },
@@ -64,7 +64,7 @@ var notificationFirms = mapping[uuid.UUID, addressRow]{
 var notificationPairs = mapping[uuid.UUID, engagementRow]{
 	table: table{
 		name: "notification_pairs", key: 1,
-		columns: []column{{"collaboration_id", text}, {"state", text}, {"left_managers", text}, {"left_at", integer}},
+		columns: []column{{"collaboration_id", identifier}, {"state", text}, {"left_managers", text}, {"left_at", integer}},
 	},
 	key:  func(r *engagementRow) uuid.UUID { return r.collaboration },
 	args: func(id uuid.UUID) []any { return []any{id} },

@@ -76,11 +76,11 @@ func queryAdvice(ctx context.Context, v view, viewer Viewer, q AdviceQuery) (Pag
 	} else if found {
 		condition += " AND (n.sort_name, c.consultancy_id) > (" + args.add(from.SortName) + ", " + args.add(from.ConsultancyID) + ")"
 	}
-	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, COALESCE(g.grant_id, ''), COALESCE(g.role_id, ''),
+	lines, err := collect(ctx, v, `SELECT `+rightsColumns+`, g.grant_id, COALESCE(g.role_id, ''),
 			c.collaboration_id, c.consultancy_id, n.name, n.sort_name, `+requestStatus(now)+`,
 			CASE WHEN `+requestLapsed(now)+` AND NOT r.blocked THEN r.expires_at ELSE t.status_at END,
 			r.last_message, r.last_message_at, r.messages - r.read_client,
-			COALESCE(l.session_id, ''), COALESCE(u.name, ''), COALESCE(l.opened_at, 0), COALESCE(l.purpose, '')
+			l.session_id, COALESCE(u.name, ''), COALESCE(l.opened_at, 0), COALESCE(l.purpose, '')
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 		JOIN {activity_pairs} t ON t.collaboration_id = c.collaboration_id JOIN {account_names} n ON n.account_id = c.consultancy_id
 		LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
@@ -118,27 +118,24 @@ func (q AdviceQuery) check(viewer Viewer) (limit int, err error) {
 
 func scanAdvice(scan func(...any) error, now time.Time) (adviceLine, error) {
 	var (
-		r                  rights
-		line               = adviceLine{item: AdviceItem{People: []AccessPerson{}, Managers: []Manager{}}}
-		grantID, sessionID string
-		roleID             domain.Role
-		last               LastLogIn
-		item               = &line.item
+		r       rights
+		line    = adviceLine{item: AdviceItem{People: []AccessPerson{}, Managers: []Manager{}}}
+		grantID uuid.UUID
+		roleID  domain.Role
+		last    LastLogIn
+		item    = &line.item
 	)
 	err := scan(append(r.fields(), &grantID, &roleID, &item.CollaborationID, &item.ConsultancyID, &item.ConsultancyName, &line.sortName, &item.Status,
-		at(&item.Since), &item.LastMessage, at(&item.LastMessageAt), &item.Unread, &sessionID, &last.UserName, at(&last.OpenedAt), &last.Purpose)...)
+		at(&item.Since), &item.LastMessage, at(&item.LastMessageAt), &item.Unread, &last.SessionID, &last.UserName, at(&last.OpenedAt), &last.Purpose)...)
 	if err != nil {
 		return line, err
 	}
-	if sessionID != "" {
+	if last.SessionID != uuid.Nil {
 		item.LastLogIn = &last
-		if last.SessionID, err = uuid.Parse(sessionID); err != nil {
-			return line, err
-		}
 	}
 	line.usable = len(r.effective(now)) > 0
-	item.Access, err = r.terms(grantID, roleID, now)
-	return line, err
+	item.Access = r.terms(grantID, roleID, now)
+	return line, nil
 }
 
 // addAdvisers tells who of each consultancy may log in, and who is in charge of the client.

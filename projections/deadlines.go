@@ -14,7 +14,7 @@ import (
 // and open log-ins. Each has a row until an event tells that it lapsed, or that it ended otherwise. The clock records what is due.
 func deadlinesModel() model {
 	return model{
-		name: "deadlines", version: 1,
+		name: "deadlines", version: 2,
 		streams: []string{domain.AccountStream, domain.CollaborationStream, domain.SessionStream},
 		tables:  []table{deadlines.table},
 		fold:    foldDeadlines,
@@ -53,7 +53,7 @@ var deadlines = mapping[deadlineKey, Deadline]{
 	table: table{
 		name: "deadlines", key: 2,
 		columns: []column{
-			{"kind", text}, {"subject_id", text}, {"account_id", text}, {"consultancy_id", text}, {"client_id", text}, {"user_id", text},
+			{"kind", text}, {"subject_id", identifier}, {"account_id", identifier}, {"consultancy_id", identifier}, {"client_id", identifier}, {"user_id", identifier},
 			{"due_at", integer}, {"until", integer},
 		},
 		indexes: []string{"due_at, kind, subject_id", "consultancy_id, kind, subject_id", "client_id, kind, subject_id"},

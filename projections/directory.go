@@ -26,7 +26,7 @@ const (
 // own, so that searching is the same on both databases.
 func directoryModel() model {
 	return model{
-		name: "directory", version: 1,
+		name: "directory", version: 2,
 		streams: []string{domain.AccountStream, domain.PartnershipStream},
 		tables:  []table{directory.table, directoryTerms.table},
 		fold:    foldDirectory,
@@ -55,7 +55,7 @@ var directory = mapping[uuid.UUID, directoryRow]{
 	table: table{
 		name: "directory", key: 1,
 		columns: []column{
-			{"consultancy_id", text}, {"closed", boolean}, {"in_standing", boolean}, {"unlisted", boolean}, {"listed", boolean}, {"listed_at", integer},
+			{"consultancy_id", identifier}, {"closed", boolean}, {"in_standing", boolean}, {"unlisted", boolean}, {"listed", boolean}, {"listed_at", integer},
 			{"revision", integer}, {"profile", text}, {"pending_revision", integer}, {"pending", text}, {"sort_name", text}, {"country", text}, {"city", text},
 		},
 		indexes: []string{"listed, sort_name, consultancy_id"},
@@ -91,7 +91,7 @@ type directoryTerm struct {
 var directoryTerms = mapping[directoryTerm, directoryTerm]{
 	table: table{
 		name: "directory_terms", key: 3,
-		columns: []column{{"consultancy_id", text}, {"kind", text}, {"term", text}},
+		columns: []column{{"consultancy_id", identifier}, {"kind", text}, {"term", text}},
 		indexes: []string{"kind, term, consultancy_id"},
 	},
 	key:    func(r *directoryTerm) directoryTerm { return *r },

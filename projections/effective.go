@@ -84,7 +84,7 @@ func queryEffective(ctx context.Context, v view, viewer Viewer, q EffectiveQuery
 	}
 	var args arguments
 	now, user := args.add(v.now.UnixMicro()), args.add(q.User)
-	found, err := collect(ctx, v, `SELECT `+rightsColumns+`, COALESCE(g.grant_id, ''), COALESCE(g.role_id, ''), COALESCE(g.role_version, 0),
+	found, err := collect(ctx, v, `SELECT `+rightsColumns+`, g.grant_id, COALESCE(g.role_id, ''), COALESCE(g.role_version, 0),
 			c.collaboration_id, c.consultancy_id, c.client_id, a.name, b.name, COALESCE(m.role, ''), COALESCE(u.name, ''),
 			f.closed_at, p.closed_at, `+requestStatus(now)+`, r.expires_at, COALESCE(`+inCharge+`, FALSE)
 		FROM {access_pairs} c `+rightsJoins+` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
@@ -111,7 +111,7 @@ func queryEffective(ctx context.Context, v view, viewer Viewer, q EffectiveQuery
 
 func scanStanding(scan func(...any) error, now time.Time) (standing, error) {
 	var s standing
-	var grantID string
+	var grantID uuid.UUID
 	answer := &s.answer
 	err := scan(append(s.fields(), &grantID, &s.role, &answer.RoleVersion,
 		&answer.CollaborationID, &answer.ConsultancyID, &answer.ClientID, &answer.ConsultancyName, &answer.ClientName, &answer.UserRole, &answer.UserName,
@@ -120,8 +120,8 @@ func scanStanding(scan func(...any) error, now time.Time) (standing, error) {
 		return s, err
 	}
 	answer.Plan = s.plan
-	answer.Access, err = s.terms(grantID, s.role, now)
-	return s, err
+	answer.Access = s.terms(grantID, s.role, now)
+	return s, nil
 }
 
 // engagement is the pair as far as the domain looks at it to decide what the person may do.

@@ -73,7 +73,7 @@ func appendingModel(name string, tell func(*Fact)) model {
 
 func tallyRows(name string) mapping[uuid.UUID, tally] {
 	return mapping[uuid.UUID, tally]{
-		table:  table{name: name, key: 1, columns: []column{{"stream", text}, {"events", integer}}},
+		table:  table{name: name, key: 1, columns: []column{{"stream", identifier}, {"events", integer}}},
 		key:    func(r *tally) uuid.UUID { return r.stream },
 		args:   func(id uuid.UUID) []any { return []any{id} },
 		fields: func(r *tally) []any { return []any{&r.stream, &r.events} },

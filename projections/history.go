@@ -14,7 +14,7 @@ import (
 // with the names that people, firms and roles had then.
 func historyModel() model {
 	return model{
-		name: "history", version: 1,
+		name: "history", version: 2,
 		streams: []string{domain.AccountStream, domain.CollaborationStream, domain.SessionStream, domain.TaskStream},
 		tables:  []table{history.table, historyNames.table},
 		fold:    foldHistory,
@@ -46,8 +46,8 @@ var history = mapping[historyKey, historyRow]{
 	table: table{
 		name: "history", key: 2, appends: true,
 		columns: []column{
-			{"collaboration_id", text}, {"position", integer}, {"at", integer}, {"stream", text}, {"version", integer}, {"type", text}, {"data", text},
-			{"actor", text}, {"who", text}, {"consultancy", text}, {"client", text}, {"mentioned", text}, {"task_id", text},
+			{"collaboration_id", identifier}, {"position", integer}, {"at", integer}, {"stream", text}, {"version", integer}, {"type", text}, {"data", text},
+			{"actor", text}, {"who", text}, {"consultancy", text}, {"client", text}, {"mentioned", text}, {"task_id", identifier},
 		},
 	},
 	key:  func(r *historyRow) historyKey { return r.historyKey },
@@ -67,7 +67,7 @@ type nameRow struct {
 }
 
 var historyNames = mapping[uuid.UUID, nameRow]{
-	table:  table{name: "history_names", key: 1, columns: []column{{"id", text}, {"name", text}}},
+	table:  table{name: "history_names", key: 1, columns: []column{{"id", identifier}, {"name", text}}},
 	key:    func(r *nameRow) uuid.UUID { return r.id },
 	args:   func(id uuid.UUID) []any { return []any{id} },
 	fields: func(r *nameRow) []any { return []any{&r.id, &r.name} },

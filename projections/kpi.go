@@ -18,7 +18,7 @@ import (
 // Overdue ones are not counted here, because time passes without events: queries count them in {tasks}.
 func kpiModel() model {
 	return model{
-		name: "kpi", version: 1,
+		name: "kpi", version: 2,
 		streams: []string{domain.TaskStream, domain.CollaborationStream},
 		tables:  []table{kpiCounts.table, kpiChoices.table},
 		fold:    foldKPI,
@@ -48,7 +48,7 @@ type choiceKey struct{ collaboration, user uuid.UUID }
 var kpiCounts = mapping[countKey, countRow]{
 	table: table{
 		name: "kpi_counts", key: 2,
-		columns: []column{{"client_id", text}, {"section", text}, {"pending", integer}, {"completed", integer}},
+		columns: []column{{"client_id", identifier}, {"section", text}, {"pending", integer}, {"completed", integer}},
 	},
 	key:    func(r *countRow) countKey { return r.countKey },
 	args:   func(k countKey) []any { return []any{k.client, k.section} },
@@ -58,7 +58,7 @@ var kpiCounts = mapping[countKey, countRow]{
 var kpiChoices = mapping[choiceKey, choiceRow]{
 	table: table{
 		name: "kpi_choices", key: 2,
-		columns: []column{{"collaboration_id", text}, {"user_id", text}, {"position", integer}, {"sections", text}},
+		columns: []column{{"collaboration_id", identifier}, {"user_id", identifier}, {"position", integer}, {"sections", text}},
 	},
 	key:    func(r *choiceRow) choiceKey { return r.choiceKey },
 	args:   func(k choiceKey) []any { return []any{k.collaboration, k.user} },

@@ -54,6 +54,8 @@ func (k columnKind) arrayType() string {
 		return "bigint[]"
 	case boolean:
 		return "boolean[]"
+	case identifier:
+		return "uuid[]"
 	}
 	return "text[]"
 }
@@ -65,8 +67,16 @@ func (c column) array(rows [][]any, i int) (any, error) {
 		return arrayOf(rows, i, integerOf)
 	case boolean:
 		return arrayOf(rows, i, booleanOf)
+	case identifier:
+		return arrayOf(rows, i, bytesOf)
 	}
 	return arrayOf(rows, i, textOf)
+}
+
+// bytesOf is a UUID in the form that costs the driver least.
+func bytesOf(value any) ([16]byte, error) {
+	id, err := identifierOf(value)
+	return id, err
 }
 
 func arrayOf[T any](rows [][]any, i int, of func(any) (T, error)) (values []T, err error) {

@@ -66,18 +66,22 @@ type columnKind int
 
 // The kinds of columns.
 const (
-	text    columnKind = iota // texts, UUIDs and JSON; ordered by bytes on both databases
-	integer                   // numbers, and times in microseconds since 1970
+	text       columnKind = iota // texts and JSON; ordered by bytes on both databases
+	identifier                   // UUIDs, ordered likewise
+	integer                      // numbers, and times in microseconds since 1970
 	boolean
 )
 
-// sqlType is the column's type in a CREATE TABLE. SQLite orders texts by bytes as it is; Postgres has to be told.
+// sqlType is the column's type in a CREATE TABLE. SQLite orders texts by bytes as it is; Postgres has to be told, and keeps UUIDs in
+// less than half of what their texts take.
 func (k columnKind) sqlType(dialect sqldb.Dialect) string {
 	switch {
 	case k == integer:
 		return "BIGINT"
 	case k == boolean:
 		return "BOOLEAN"
+	case k == identifier && dialect == sqldb.Postgres:
+		return "UUID"
 	case dialect == sqldb.Postgres:
 		return `TEXT COLLATE "C"`
 	}

@@ -11,7 +11,7 @@ import (
 // namesModel keeps what accounts and people are called, for the queries of all models to join: {account_names} and {user_names}.
 func namesModel() model {
 	return model{
-		name: "names", version: 1,
+		name: "names", version: 2,
 		streams: []string{domain.AccountStream},
 		tables:  []table{accountNames.table, userNames.table},
 		fold:    foldNames,
@@ -34,7 +34,7 @@ func namesTable(name, id string) mapping[uuid.UUID, namedThing] {
 	return mapping[uuid.UUID, namedThing]{
 		table: table{
 			name: name, key: 1,
-			columns: []column{{id, text}, {"name", text}, {"sort_name", text}},
+			columns: []column{{id, identifier}, {"name", text}, {"sort_name", text}},
 		},
 		key:    func(r *namedThing) uuid.UUID { return r.id },
 		args:   func(id uuid.UUID) []any { return []any{id} },

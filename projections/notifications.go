@@ -18,7 +18,7 @@ const MaxNotifications = 500
 // one list for each (invariant 8).
 func notificationsModel() model {
 	return model{
-		name: "notifications", version: 2,
+		name: "notifications", version: 3,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream, domain.TaskStream, domain.NotificationsStream},
 		tables:  []table{notificationFirms.table, notificationPairs.table, notificationLists.table, notifications.table},
 		fold:    foldNotifications,
@@ -54,7 +54,7 @@ type notificationKey struct {
 var notificationLists = mapping[memberKey, listRow]{
 	table: table{
 		name: "notification_lists", key: 2,
-		columns: []column{{"account_id", text}, {"user_id", text}, {"received", integer}, {"read_up_to", integer}},
+		columns: []column{{"account_id", identifier}, {"user_id", identifier}, {"received", integer}, {"read_up_to", integer}},
 	},
 	key:    func(r *listRow) memberKey { return r.memberKey },
 	args:   func(k memberKey) []any { return []any{k.account, k.user} },
@@ -65,8 +65,8 @@ var notifications = mapping[notificationKey, notificationRow]{
 	table: table{
 		name: "notifications", key: 3,
 		columns: []column{
-			{"account_id", text}, {"user_id", text}, {"slot", integer}, {"position", integer}, {"at", integer}, {"type", text}, {"data", text},
-			{"actor", text}, {"consultancy_id", text}, {"client_id", text}, {"who", text}, {"mentioned", text}, {"task_id", text},
+			{"account_id", identifier}, {"user_id", identifier}, {"slot", integer}, {"position", integer}, {"at", integer}, {"type", text}, {"data", text},
+			{"actor", text}, {"consultancy_id", identifier}, {"client_id", identifier}, {"who", identifier}, {"mentioned", identifier}, {"task_id", identifier},
 		},
 		indexes: []string{"account_id, user_id, position", "position"},
 	},

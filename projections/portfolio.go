@@ -191,7 +191,7 @@ func (q PortfolioQuery) clients(args *arguments, viewer Viewer, now string) (str
 	}
 	return `WITH clients AS (
 			SELECT ` + rightsColumns + `, c.collaboration_id, c.client_id, n.name, n.sort_name, ` + requestStatus(now) + ` AS status,
-				COALESCE(g.grant_id, '') AS grant_id, COALESCE(g.role_id, '') AS role_id, a.last_at, ` + person + ` AS works, ` + choice + ` AS choice
+				g.grant_id, COALESCE(g.role_id, '') AS role_id, a.last_at, ` + person + ` AS works, ` + choice + ` AS choice
 			FROM {access_pairs} c ` + rightsJoins + ` JOIN {requests} r ON r.collaboration_id = c.collaboration_id
 			JOIN {activity_pairs} a ON a.collaboration_id = c.collaboration_id JOIN {account_names} n ON n.account_id = c.client_id ` + joins + `
 			LEFT JOIN {access_grants} g ON g.grant_id = c.grant_id AND g.position > c.since
@@ -234,7 +234,7 @@ func scanPortfolio(scan func(...any) error, now time.Time, q PortfolioQuery) (po
 	var (
 		r       rights
 		line    = portfolioLine{item: PortfolioItem{Managers: []Manager{}}, key: portfolioKey{Sort: q.Sort, Descending: q.Descending}}
-		grantID string
+		grantID uuid.UUID
 		roleID  domain.Role
 		works   bool
 		chosen  []domain.Section // nil: no choice made, all are counted
@@ -246,9 +246,7 @@ func scanPortfolio(scan func(...any) error, now time.Time, q PortfolioQuery) (po
 		return line, err
 	}
 	line.key.ClientID = item.ClientID
-	if item.Access, err = r.terms(grantID, roleID, now); err != nil {
-		return line, err
-	}
+	item.Access = r.terms(grantID, roleID, now)
 	visible := domain.Permissions{}
 	if works {
 		visible = r.effective(now)

@@ -18,7 +18,7 @@ const maxPreviewRunes = 200
 // requestsModel keeps the request inbox: a row for each pair that has a history (S5).
 func requestsModel() model {
 	return model{
-		name: "requests", version: 1,
+		name: "requests", version: 2,
 		streams: []string{domain.CollaborationStream},
 		tables:  []table{requests.table},
 		fold:    foldRequests,
@@ -45,7 +45,7 @@ var requests = mapping[uuid.UUID, requestRow]{
 	table: table{
 		name: "requests", key: 1,
 		columns: []column{
-			{"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"status", text}, {"blocked", boolean},
+			{"collaboration_id", identifier}, {"consultancy_id", identifier}, {"client_id", identifier}, {"status", text}, {"blocked", boolean},
 			{"engagement", integer}, {"expires_at", integer}, {"waiting_since", integer}, {"messages", integer},
 			{"read_consultancy", integer}, {"read_client", integer}, {"last_message", text}, {"last_message_at", integer},
 		},

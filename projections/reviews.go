@@ -18,7 +18,7 @@ const maxOutcomes = 20
 // account tells of itself. What is published of a profile, and what is to be, is in {directory}.
 func reviewsModel() model {
 	return model{
-		name: "reviews", version: 1,
+		name: "reviews", version: 2,
 		streams: []string{domain.AccountStream, domain.PartnershipStream},
 		tables:  []table{reviews.table},
 		fold:    foldReviews,
@@ -53,7 +53,7 @@ var reviews = mapping[uuid.UUID, reviewRow]{
 	table: table{
 		name: "reviews", key: 1,
 		columns: []column{
-			{"consultancy_id", text}, {"details", text}, {"firm_kind", text}, {"plan", text}, {"subscription", text}, {"status", text},
+			{"consultancy_id", identifier}, {"details", text}, {"firm_kind", text}, {"plan", text}, {"subscription", text}, {"status", text},
 			{"registered_at", integer}, {"application", integer}, {"applied_at", integer}, {"earlier", text},
 			{"submission", integer}, {"submitted_at", integer}, {"submitted_by", text},
 		},

@@ -57,13 +57,12 @@ func (r rights) show(section domain.Section, now time.Time) bool {
 	return r.hold(now) && r.grant.Permissions.Includes(section, domain.Read) && slices.Contains(r.plan.Sections(), section)
 }
 
-// terms are those of the grant in short, as they are at a moment; nil without a grant, whose id is then empty.
-func (r rights) terms(grantID string, role domain.Role, now time.Time) (*AccessTerms, error) {
-	if grantID == "" {
-		return nil, nil
+// terms are those of the grant in short, as they are at a moment; nil without a grant, whose id is then zero.
+func (r rights) terms(grantID uuid.UUID, role domain.Role, now time.Time) *AccessTerms {
+	if grantID == uuid.Nil {
+		return nil
 	}
-	id, err := uuid.Parse(grantID)
-	return &AccessTerms{GrantID: id, RoleID: role, Status: r.grant.StatusAt(now), Until: optional(r.grant.ExpiresAt)}, err
+	return &AccessTerms{GrantID: grantID, RoleID: role, Status: r.grant.StatusAt(now), Until: optional(r.grant.ExpiresAt)}
 }
 
 // showsSection is effective in SQL, for lists that are sorted by what it shows: whether the rights l, named as in rightsColumns, let

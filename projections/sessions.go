@@ -15,7 +15,7 @@ import (
 // the access model.
 func sessionsModel() model {
 	return model{
-		name: "sessions", version: 3,
+		name: "sessions", version: 4,
 		streams: []string{domain.SessionStream},
 		tables:  []table{sessions.table, sessionGrants.table},
 		fold:    foldSessions,
@@ -44,8 +44,8 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 	table: table{
 		name: "sessions", key: 1,
 		columns: []column{
-			{"session_id", text}, {"collaboration_id", text}, {"consultancy_id", text}, {"client_id", text}, {"user_id", text}, {"position", integer},
-			{"grant_id", text}, {"access_epoch", integer}, {"standing_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
+			{"session_id", identifier}, {"collaboration_id", identifier}, {"consultancy_id", identifier}, {"client_id", identifier}, {"user_id", identifier}, {"position", integer},
+			{"grant_id", identifier}, {"access_epoch", integer}, {"standing_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
 			{"closed_at", integer}, {"reason", text},
 		},
 		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position", "collaboration_id, position"},
@@ -66,7 +66,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 type sessionGrant struct{ user, grantID uuid.UUID }
 
 var sessionGrants = mapping[sessionGrant, sessionGrant]{
-	table:  table{name: "session_grants", key: 2, columns: []column{{"user_id", text}, {"grant_id", text}}},
+	table:  table{name: "session_grants", key: 2, columns: []column{{"user_id", identifier}, {"grant_id", identifier}}},
 	key:    func(r *sessionGrant) sessionGrant { return *r },
 	args:   func(r sessionGrant) []any { return []any{r.user, r.grantID} },
 	fields: func(r *sessionGrant) []any { return []any{&r.user, &r.grantID} },

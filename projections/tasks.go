@@ -15,7 +15,7 @@ import (
 // tasksModel keeps the pending activities of all clients (S10).
 func tasksModel() model {
 	return model{
-		name: "tasks", version: 1,
+		name: "tasks", version: 2,
 		streams: []string{domain.TaskStream},
 		tables:  []table{tasks.table},
 		fold:    foldTasks,
@@ -44,7 +44,7 @@ var tasks = mapping[uuid.UUID, taskRow]{
 	table: table{
 		name: "tasks", key: 1,
 		columns: []column{
-			{"task_id", text}, {"client_id", text}, {"section", text}, {"title", text}, {"external_ref", text}, {"go_to", text}, {"status", text},
+			{"task_id", identifier}, {"client_id", identifier}, {"section", text}, {"title", text}, {"external_ref", text}, {"go_to", text}, {"status", text},
 			{"position", integer}, {"raised_at", integer}, {"due_at", integer}, {"completed_at", integer}, {"completed_by", text},
 		},
 		indexes: []string{"client_id, status, due_at, position, section", "client_id, due_at, position"},

@@ -16,6 +16,9 @@ func (c column) value(field any) (any, error) {
 		return integerOf(field)
 	case boolean:
 		return booleanOf(field)
+	case identifier:
+		id, err := identifierOf(field)
+		return id.String(), err
 	}
 	return textOf(field)
 }
@@ -27,10 +30,6 @@ func textOf(value any) (string, error) {
 		return v, nil
 	case *string:
 		return *v, nil
-	case uuid.UUID:
-		return v.String(), nil
-	case *uuid.UUID:
-		return v.String(), nil
 	case jsonColumn:
 		encoded, err := json.Marshal(v.pointer)
 		return string(encoded), err
@@ -39,6 +38,17 @@ func textOf(value any) (string, error) {
 		return v.String(), nil
 	}
 	return "", fmt.Errorf("a text column cannot hold %T", value)
+}
+
+// identifierOf is what an identifier column holds.
+func identifierOf(value any) (uuid.UUID, error) {
+	switch v := value.(type) {
+	case uuid.UUID:
+		return v, nil
+	case *uuid.UUID:
+		return *v, nil
+	}
+	return uuid.Nil, fmt.Errorf("an identifier column cannot hold %T", value)
 }
 
 // integerOf is what an integer column holds.

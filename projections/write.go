@@ -3,13 +3,11 @@ package projections
 import (
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/collabledger/collabledger/internal/sqldb"
@@ -216,21 +214,10 @@ func (c column) appendBinary(encoded []byte, field any) ([]byte, error) {
 			return append(encoded, 1), err
 		}
 		return append(encoded, 0), err
-	}
-	if id, ok := field.(*uuid.UUID); ok { // without a string of its own
-		return appendUUID(binary.BigEndian.AppendUint32(encoded, uuidLength), id), nil
+	case identifier:
+		id, err := identifierOf(field)
+		return append(binary.BigEndian.AppendUint32(encoded, uint32(len(id))), id[:]...), err
 	}
 	value, err := textOf(field)
 	return append(binary.BigEndian.AppendUint32(encoded, uint32(len(value))), value...), err
-}
-
-// uuidLength is how many bytes a UUID's text has.
-const uuidLength = 36
-
-func appendUUID(encoded []byte, id *uuid.UUID) []byte {
-	encoded = append(hex.AppendEncode(encoded, id[:4]), '-')
-	encoded = append(hex.AppendEncode(encoded, id[4:6]), '-')
-	encoded = append(hex.AppendEncode(encoded, id[6:8]), '-')
-	encoded = append(hex.AppendEncode(encoded, id[8:10]), '-')
-	return hex.AppendEncode(encoded, id[10:])
 }
