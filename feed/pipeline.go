@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,12 +26,18 @@ var errEventLost = errors.New("feed: the stream " + StreamName + " counts a last
 
 // pipeline publishes events one behind the other without waiting for each to be confirmed. It begins with the question where the
 // stream is, and ends with the first thing that does not go as planned.
+//
+// Of a group of events only the last is confirmed, which spares broker and relay half of their work: each is fenced by the one before,
+// so that the last can be in the stream only behind all others. What refuses an event in between shows as a refusal of the last, for
+// not being the next one. The first group of a pipeline is therefore one event, whose refusal tells the reason, and each further one
+// is twice as large.
 type pipeline struct {
 	relay    *Relay
 	js       jetstream.JetStream
 	standby  bool                    // another relay is in the lead
 	epoch    uuid.UUID               // the log's, and so the stream's
-	inFlight chan struct{}           // one token for each event on its way to the broker; its capacity is the window
+	group    int                     // how many events the next group may have
+	inFlight chan struct{}           // one token for each group on its way to the broker; its capacity is the window
 	end      context.CancelCauseFunc // stops everything; the first reason counts
 }
 
@@ -39,7 +46,7 @@ type pipeline struct {
 func (r *Relay) pump(ctx context.Context, standby bool) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	p := &pipeline{relay: r, standby: standby, inFlight: make(chan struct{}, window), end: end}
+	p := &pipeline{relay: r, standby: standby, group: 1, inFlight: make(chan struct{}, window), end: end}
 	var err error
 	p.js, err = jetstream.New(r.conn,
 		jetstream.WithDefaultTimeout(requestWait),
@@ -189,23 +196,37 @@ func (p *pipeline) publish(ctx context.Context, page []eventstore.Record) error 
 			return err
 		}
 	}
-	for _, record := range page {
-		message, err := message(record)
-		if err != nil {
-			return err
-		}
+	for len(page) > 0 {
+		group := page[:min(p.group, len(page))]
 		select {
 		case p.inFlight <- struct{}{}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		// A retry by the client would only come out of order; the relay begins anew instead.
-		if _, err := p.js.PublishMsgAsync(message,
-			jetstream.WithExpectLastSequence(uint64(record.Position-1)), jetstream.WithRetryAttempts(0)); err != nil {
-			return fmt.Errorf("feed: cannot publish the event at position %d: %w", record.Position, err)
+		for i, record := range group {
+			if err := p.publishEvent(record, i == len(group)-1); err != nil {
+				return fmt.Errorf("feed: cannot publish the event at position %d: %w", record.Position, err)
+			}
 		}
+		page = page[len(group):]
+		p.group = min(2*p.group, maxGroup)
 	}
 	return nil
+}
+
+// publishEvent sends one event on its way, to be confirmed or not.
+func (p *pipeline) publishEvent(record eventstore.Record, confirm bool) error {
+	message, err := message(record)
+	if err != nil {
+		return err
+	}
+	if !confirm {
+		message.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatInt(record.Position-1, 10))
+		return p.relay.conn.PublishMsg(message)
+	}
+	// A retry by the client would only come out of order; the relay begins anew instead.
+	_, err = p.js.PublishMsgAsync(message, jetstream.WithExpectLastSequence(uint64(record.Position-1)), jetstream.WithRetryAttempts(0))
+	return err
 }
 
 // standBy leaves a page to the relay that was faster for as long as the stream moves on. Then it takes over, and returns what the
@@ -231,7 +252,7 @@ func (p *pipeline) standBy(ctx context.Context, page []eventstore.Record) ([]eve
 	}
 }
 
-// confirmed is called by the client when the broker has stored an event.
+// confirmed is called by the client when the broker has stored a group of events.
 func (p *pipeline) confirmed(_ jetstream.JetStream, _ *nats.Msg, ack *jetstream.PubAck) {
 	<-p.inFlight
 	p.relay.advance(int64(ack.Sequence))

@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -456,6 +457,36 @@ func TestAnEventThatTheBrokerRefusesIsWaitedForAndNotSkipped(t *testing.T) {
 		assert.ErrorContains(c, waiting, "position 4")
 	}, eventually, often)
 	require.EqualValues(t, 3, stream(t, conn).CachedInfo().State.LastSeq)
+}
+
+// The broker confirms the last event of a group, and here it refuses one in the middle.
+func TestTheReasonOfARefusalInTheMiddleOfAGroupIsTold(t *testing.T) {
+	log, conn := newLog(t), embed(t)
+	appendEvents(t, log, 200)
+	r := relay(t, log, conn)
+	r.reaches(t, 200)
+	limit := func(bytes int32) {
+		js, err := jetstream.New(conn)
+		require.NoError(t, err)
+		config := stream(t, conn).CachedInfo().Config
+		config.MaxMsgSize = bytes
+		_, err = js.UpdateStream(t.Context(), config)
+		require.NoError(t, err)
+	}
+	limit(5_000)
+	a := messages(20, "{}")
+	a.Events[10].Data = json.RawMessage(`{"text":"` + strings.Repeat("x", 10_000) + `"}`)
+	_, err := log.Append(t.Context(), a)
+	require.NoError(t, err)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		position, waiting := r.Status()
+		assert.EqualValues(c, 210, position)
+		assert.ErrorContains(c, waiting, "after position 210")
+		assert.ErrorContains(c, waiting, "message size exceeds maximum allowed")
+	}, eventually, often)
+	limit(-1)
+	r.reaches(t, 220)
+	requireCopy(t, conn, log, 1)
 }
 
 func TestABrokerWithoutJetStreamIsWaitedFor(t *testing.T) {
