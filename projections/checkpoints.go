@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
@@ -79,32 +81,59 @@ func isRebuilding(all []checkpoint, name string) bool {
 // id names the generation among all.
 func (c checkpoint) id() string { return c.name + "_g" + strconv.Itoa(c.generation) }
 
-// querier is a pool or a transaction.
+// querier is a pool, a transaction, or a connection with one.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// selectCheckpoints reads what scanCheckpoint takes.
+const selectCheckpoints = "SELECT name, generation, version, epoch, position, state, error, tables FROM read_model_checkpoints"
+
 // readCheckpoints reads all checkpoints, by name and generation.
 func readCheckpoints(ctx context.Context, q querier) ([]checkpoint, error) {
-	result, err := q.QueryContext(ctx, "SELECT name, generation, version, epoch, position, state, error, tables FROM read_model_checkpoints")
+	result, err := q.QueryContext(ctx, selectCheckpoints)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	var all []checkpoint
 	err = sqldb.EachRow(result, func(s *sql.Rows) error {
-		var c checkpoint
-		err := s.Scan(&c.name, &c.generation, &c.version, &c.epoch, &c.position, &c.state, &c.error, &c.tables)
+		c, err := scanCheckpoint(s.Scan)
 		all = append(all, c)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
-	slices.SortFunc(all, func(a, b checkpoint) int {
-		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.generation, b.generation))
-	})
+	slices.SortFunc(all, compareCheckpoints)
 	return all, nil
+}
+
+// beginRead begins a transaction on Postgres that only reads, all as of one moment, and reads the checkpoints, both in one round trip.
+func beginRead(ctx context.Context, conn *sql.Conn) (all []checkpoint, err error) {
+	var batch pgx.Batch
+	batch.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	batch.Queue(selectCheckpoints).Query(func(rows pgx.Rows) error {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (checkpoint, error) { return scanCheckpoint(row.Scan) })
+		return err
+	})
+	err = conn.Raw(func(driverConn any) error {
+		return driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	slices.SortFunc(all, compareCheckpoints)
+	return all, nil
+}
+
+func scanCheckpoint(scan func(...any) error) (c checkpoint, err error) {
+	err = scan(&c.name, &c.generation, &c.version, &c.epoch, &c.position, &c.state, &c.error, &c.tables)
+	return c, err
+}
+
+func compareCheckpoints(a, b checkpoint) int {
+	return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.generation, b.generation))
 }
 
 // claim moves a group of generations, which all stand at one place in one state, on to a position. It tells whether all of them

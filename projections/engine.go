@@ -29,6 +29,7 @@ const (
 	recheckInterval  = time.Second           // after which a follower that waits looks whether another model has joined
 	maxAttempts      = 5                     // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
 	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
+	rollbackTimeout  = 5 * time.Second       // for a transaction that has only read to end
 	maxRest          = 50 * time.Millisecond // between two pages at the log's end
 )
 

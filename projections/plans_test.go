@@ -132,8 +132,13 @@ func TestASearchReadsNoMoreOfTheDirectoryThanItShows(t *testing.T) {
 }
 
 // rowsRead tells how many rows of a table the view's connection has read, as Postgres counts them.
-func rowsRead(t *testing.T, v view, table string) (rows int) {
-	require.NoError(t, v.sql.QueryRowContext(t.Context(),
-		"SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = $1", v.tables[table]).Scan(&rows))
-	return rows
+func rowsRead(t *testing.T, v view, table string) int {
+	rows, err := collect(t.Context(), v, "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = $1", []any{v.tables[table]},
+		func(scan func(...any) error) (rows int, err error) {
+			err = scan(&rows)
+			return rows, err
+		})
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+	return rows[0]
 }
