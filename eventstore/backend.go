@@ -44,6 +44,8 @@ type Backend interface {
 	ReadStream(ctx context.Context, stream StreamID, after int64, limit int) ([]Record, error)
 	// ReadAll reads records with positions above after, in order.
 	ReadAll(ctx context.Context, after int64, limit int) ([]Record, error)
+	// ReadAt reads the records at those of the positions at which the log has one, in the log's order.
+	ReadAt(ctx context.Context, positions []int64) ([]Record, error)
 	// Close gives back what Commit and Lock hold, such as a connection. The database stays open.
 	Close() error
 }

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,6 +146,23 @@ func (s *Store) ReadStream(ctx context.Context, stream StreamID, after int64, li
 // ReadAll reads up to limit records (MaxPageEvents at most) with positions above after.
 func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Record, error) {
 	return s.backend.ReadAll(ctx, after, pageSize(limit))
+}
+
+// ReadAt reads the records at positions (MaxPageEvents at most), in the log's order. A position past the log's end is an error: whoever
+// asks for one has it from another log.
+func (s *Store) ReadAt(ctx context.Context, positions []int64) ([]Record, error) {
+	if len(positions) > MaxPageEvents {
+		return nil, fmt.Errorf("eventstore: %d positions are asked for at once, but a page has %d events", len(positions), MaxPageEvents)
+	}
+	if len(positions) == 0 {
+		return nil, nil
+	}
+	asked := slices.Compact(slices.Sorted(slices.Values(positions)))
+	records, err := s.backend.ReadAt(ctx, asked)
+	if err == nil && len(records) < len(asked) {
+		err = fmt.Errorf("eventstore: of %d events asked for, up to position %d, the log has %d", len(asked), asked[len(asked)-1], len(records))
+	}
+	return records, err
 }
 
 func pageSize(limit int) int { return max(0, min(limit, MaxPageEvents)) }

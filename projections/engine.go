@@ -9,7 +9,6 @@ package projections
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +42,6 @@ type Fact struct {
 	Actor    string       // who decided: the person where a service vouched for one
 	By       domain.Actor // the same, parsed
 	Event    domain.Event
-	Data     json.RawMessage // the event as it was recorded
 
 	size       int   // bytes of its record
 	unreadable error // why there is no Event; a model that would have to see it stops here

@@ -205,9 +205,9 @@ func (e *Engine) facts(page []eventstore.Record) []Fact {
 			Position: record.Position, At: record.RecordedAt, Stream: record.Stream, Version: record.Version, Type: record.Type,
 			size: len(record.Bytes),
 		}
-		var err error
-		if fact.Data, err = record.Data(); err == nil {
-			fact.Event, err = e.catalog.Decode(record.Type, fact.Data)
+		data, err := record.Data()
+		if err == nil {
+			fact.Event, err = e.catalog.Decode(record.Type, data)
 		}
 		fact.Actor = record.Decider()
 		fact.By, _ = domain.ParseActor(fact.Actor)
@@ -215,6 +215,26 @@ func (e *Engine) facts(page []eventstore.Record) []Fact {
 		facts[i] = fact
 	}
 	return facts
+}
+
+// factsAt reads the events that lines of a page tell of, each of which knows the position. Read models keep no copy of them.
+func factsAt[T any](ctx context.Context, e *Engine, lines []T, position func(T) int64) (map[int64]*Fact, error) {
+	positions := make([]int64, len(lines))
+	for i, line := range lines {
+		positions[i] = position(line)
+	}
+	records, err := e.store.ReadAt(ctx, positions)
+	if err != nil {
+		return nil, err
+	}
+	facts := make(map[int64]*Fact, len(records))
+	for _, fact := range e.facts(records) {
+		if fact.unreadable != nil {
+			return nil, fact.unreadable
+		}
+		facts[fact.Position] = &fact
+	}
+	return facts, nil
 }
 
 // handle folds a page. When a model fails at it, its halves are folded one after the other, and so on, so that it stops right

@@ -14,22 +14,17 @@ import (
 // with the names that people, firms and roles had then.
 func historyModel() model {
 	return model{
-		name: "history", version: 2,
+		name: "history", version: 3,
 		streams: []string{domain.AccountStream, domain.CollaborationStream, domain.SessionStream, domain.TaskStream},
 		tables:  []table{history.table, historyNames.table},
 		fold:    foldHistory,
 	}
 }
 
-// historyRow is one event of a collaboration, with the names then.
+// historyRow is one event of a collaboration, with the names then. What it says is in the log.
 type historyRow struct {
 	historyKey
 	at          time.Time
-	stream      string
-	version     int64
-	eventType   string
-	data        string // the event as JSON
-	actor       string
 	who         string    // the actor's name, if it is a person
 	consultancy string    // the consultancy's name
 	client      string    // the client's name
@@ -46,16 +41,16 @@ var history = mapping[historyKey, historyRow]{
 	table: table{
 		name: "history", key: 2, appends: true,
 		columns: []column{
-			{"collaboration_id", identifier}, {"position", integer}, {"at", integer}, {"stream", text}, {"version", integer}, {"type", text}, {"data", text},
-			{"actor", text}, {"who", text}, {"consultancy", text}, {"client", text}, {"mentioned", text}, {"task_id", identifier},
+			{"collaboration_id", identifier}, {"position", integer}, {"at", integer},
+			{"who", text}, {"consultancy", text}, {"client", text}, {"mentioned", text}, {"task_id", identifier},
 		},
 	},
 	key:  func(r *historyRow) historyKey { return r.historyKey },
 	args: func(k historyKey) []any { return []any{k.collaboration, k.position} },
 	fields: func(r *historyRow) []any {
 		return []any{
-			&r.collaboration, &r.position, at(&r.at), &r.stream, &r.version, &r.eventType, &r.data,
-			&r.actor, &r.who, &r.consultancy, &r.client, &r.mentioned, &r.taskID,
+			&r.collaboration, &r.position, at(&r.at),
+			&r.who, &r.consultancy, &r.client, &r.mentioned, &r.taskID,
 		}
 	},
 }
@@ -102,7 +97,6 @@ func foldHistory(ctx context.Context, tx tx, page []*Fact) error {
 		}
 		lines.append(historyRow{
 			historyKey: historyKey{s.pair.CollaborationID(), fact.Position}, at: fact.At,
-			stream: fact.Stream.String(), version: fact.Version, eventType: fact.Type, data: string(fact.Data), actor: fact.Actor,
 			who: nameOf(s.actor.UserID), consultancy: nameOf(s.pair.ConsultancyID), client: nameOf(s.pair.ClientID),
 			mentioned: nameOf(s.mentioned), taskID: s.task,
 		})
@@ -170,24 +164,38 @@ func customRoleID(role domain.Role) uuid.UUID {
 	return id
 }
 
-// History tells a collaboration's history, oldest first.
-func (e *Engine) History(ctx context.Context, viewer Viewer, q HistoryQuery) (page Page[HistoryItem], err error) {
-	err = e.read(ctx, func(v view) error {
-		page, err = queryHistory(ctx, v, e.catalog, viewer, q)
-		return err
-	})
-	return page, err
+// historyLine is what the read model has of an item.
+type historyLine struct {
+	position int64
+	telling
 }
 
-// queryHistory tells what happened in a collaboration, oldest first.
-func queryHistory(ctx context.Context, v view, catalog *domain.Catalog, viewer Viewer, q HistoryQuery) (Page[HistoryItem], error) {
-	limit, err := q.limit()
+// History tells a collaboration's history, oldest first.
+func (e *Engine) History(ctx context.Context, viewer Viewer, q HistoryQuery) (Page[HistoryItem], error) {
+	var lines Page[historyLine]
+	err := e.read(ctx, func(v view) (err error) {
+		lines, err = queryHistory(ctx, v, viewer, q)
+		return err
+	})
 	if err != nil {
 		return Page[HistoryItem]{}, err
 	}
+	facts, err := factsAt(ctx, e, lines.Items, func(l historyLine) int64 { return l.position })
+	if err != nil {
+		return Page[HistoryItem]{}, fmt.Errorf("read the events of a history: %w", err)
+	}
+	return pageOf(lines, func(l historyLine) HistoryItem { return l.item(facts[l.position]) }), nil
+}
+
+// queryHistory finds what happened in a collaboration, oldest first.
+func queryHistory(ctx context.Context, v view, viewer Viewer, q HistoryQuery) (Page[historyLine], error) {
+	limit, err := q.limit()
+	if err != nil {
+		return Page[historyLine]{}, err
+	}
 	pair, err := visiblePair(ctx, v, viewer, q.Collaboration)
 	if err != nil {
-		return Page[HistoryItem]{}, err
+		return Page[historyLine]{}, err
 	}
 	var args arguments
 	condition := "h.collaboration_id = " + args.add(q.Collaboration)
@@ -196,39 +204,31 @@ func queryHistory(ctx context.Context, v view, catalog *domain.Catalog, viewer V
 	}
 	var position int64
 	if found, err := q.after(&position); err != nil {
-		return Page[HistoryItem]{}, err
+		return Page[historyLine]{}, err
 	} else if found {
 		condition += " AND h.position > " + args.add(position)
 	}
-	items, err := collect(ctx, v, `SELECT h.position, h.at, h.stream, h.version, h.type, h.data, h.actor, h.who, h.consultancy, h.client,
-			h.mentioned, COALESCE(t.title, '')
+	lines, err := collect(ctx, v, `SELECT h.position, h.who, h.consultancy, h.client, h.mentioned, COALESCE(t.title, '')
 		FROM {history} h LEFT JOIN {tasks} t ON t.task_id = h.task_id
 		WHERE `+condition+` ORDER BY h.position LIMIT `+args.add(limit+1), args,
-		func(scan func(...any) error) (HistoryItem, error) { return scanHistory(scan, catalog, pair) })
+		func(scan func(...any) error) (historyLine, error) {
+			l := historyLine{telling: telling{pair: pair}}
+			err := scan(&l.position, &l.who, &l.consultancy, &l.client, &l.mentioned, &l.task)
+			return l, err
+		})
 	if err != nil {
-		return Page[HistoryItem]{}, fmt.Errorf("query history: %w", err)
+		return Page[historyLine]{}, fmt.Errorf("query history: %w", err)
 	}
-	return paged(items, limit, func(i HistoryItem) int64 { return i.Position })
+	return paged(lines, limit, func(l historyLine) int64 { return l.position })
 }
 
-func scanHistory(scan func(...any) error, catalog *domain.Catalog, pair domain.Pair) (HistoryItem, error) {
-	var (
-		item HistoryItem
-		data []byte
-		t    = telling{pair: pair}
-	)
-	if err := scan(&item.Position, at(&item.At), &item.Stream, &item.Version, &item.Type, &data, &item.Actor, &item.Who,
-		&t.consultancy, &t.client, &t.mentioned, &t.task); err != nil {
-		return HistoryItem{}, err
+// item tells the line's event.
+func (l historyLine) item(fact *Fact) HistoryItem {
+	l.actor = fact.By
+	return HistoryItem{
+		Position: fact.Position, At: fact.At, Type: fact.Type, Stream: fact.Stream.String(), Version: fact.Version,
+		Actor: fact.Actor, Who: l.who, Words: l.tell(fact.Event),
 	}
-	event, err := catalog.Decode(item.Type, data)
-	if err != nil {
-		return HistoryItem{}, err
-	}
-	t.actor, _ = domain.ParseActor(item.Actor)
-	t.who = item.Who
-	item.Words = t.tell(event)
-	return item, nil
 }
 
 // visiblePair finds the parties of a collaboration. Whoever is on neither side does not learn that it exists.

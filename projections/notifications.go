@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -18,7 +17,7 @@ const MaxNotifications = 500
 // one list for each (invariant 8).
 func notificationsModel() model {
 	return model{
-		name: "notifications", version: 3,
+		name: "notifications", version: 4,
 		streams: []string{domain.AccountStream, domain.PartnershipStream, domain.CollaborationStream, domain.TaskStream, domain.NotificationsStream},
 		tables:  []table{notificationFirms.table, notificationPairs.table, notificationLists.table, notifications.table},
 		fold:    foldNotifications,
@@ -32,14 +31,10 @@ type listRow struct {
 	readUpTo int64 // position of the log
 }
 
-// notificationRow is one notification. The slots of a list are used in turn, so that the newest takes the place of the oldest.
+// notificationRow is one notification; what the event says is in the log. The slots of a list are used in turn, so that the newest takes the place of the oldest.
 type notificationRow struct {
 	notificationKey
 	position  int64
-	at        time.Time
-	eventType string
-	data      string // the event as JSON
-	actor     string
 	pair      domain.Pair // without a client when it is about the consultancy alone
 	who       uuid.UUID   // the actor, if it is a person
 	mentioned uuid.UUID   // the person or the custom role that the event is about; zero: none
@@ -65,8 +60,8 @@ var notifications = mapping[notificationKey, notificationRow]{
 	table: table{
 		name: "notifications", key: 3,
 		columns: []column{
-			{"account_id", identifier}, {"user_id", identifier}, {"slot", integer}, {"position", integer}, {"at", integer}, {"type", text}, {"data", text},
-			{"actor", text}, {"consultancy_id", identifier}, {"client_id", identifier}, {"who", identifier}, {"mentioned", identifier}, {"task_id", identifier},
+			{"account_id", identifier}, {"user_id", identifier}, {"slot", integer}, {"position", integer},
+			{"consultancy_id", identifier}, {"client_id", identifier}, {"who", identifier}, {"mentioned", identifier}, {"task_id", identifier},
 		},
 		indexes: []string{"account_id, user_id, position", "position"},
 	},
@@ -74,8 +69,8 @@ var notifications = mapping[notificationKey, notificationRow]{
 	args: func(k notificationKey) []any { return []any{k.account, k.user, k.slot} },
 	fields: func(r *notificationRow) []any {
 		return []any{
-			&r.account, &r.user, &r.slot, &r.position, at(&r.at), &r.eventType, &r.data,
-			&r.actor, &r.pair.ConsultancyID, &r.pair.ClientID, &r.who, &r.mentioned, &r.taskID,
+			&r.account, &r.user, &r.slot, &r.position,
+			&r.pair.ConsultancyID, &r.pair.ClientID, &r.who, &r.mentioned, &r.taskID,
 		}
 	},
 }
@@ -119,7 +114,6 @@ func foldNotifications(ctx context.Context, tx tx, page []*Fact) error {
 
 // tell puts a fact into the lists of all whom it concerns, but for the person who did it. An account has domain.MaxMembers at most.
 func (f notificationFold) tell(fact *Fact) {
-	data := string(fact.Data)
 	for _, n := range f.noticesOf(fact) {
 		for _, to := range n.people {
 			if n.actor.Kind == domain.ActorUser && to == (memberKey{n.actor.AccountID, n.actor.UserID}) {
@@ -127,8 +121,8 @@ func (f notificationFold) tell(fact *Fact) {
 			}
 			list := f.list(to)
 			row := notificationRow{
-				notificationKey: notificationKey{to, list.received % MaxNotifications}, position: fact.Position, at: fact.At,
-				eventType: fact.Type, data: data, actor: fact.Actor, pair: n.pair, who: n.actor.UserID, mentioned: n.mentioned, taskID: n.task,
+				notificationKey: notificationKey{to, list.received % MaxNotifications}, position: fact.Position,
+				pair: n.pair, who: n.actor.UserID, mentioned: n.mentioned, taskID: n.task,
 			}
 			if list.received < MaxNotifications {
 				f.lines.add(row)
@@ -270,13 +264,30 @@ func distinct(people []memberKey) []memberKey {
 	})
 }
 
+// notificationLine is what the read model has of an item.
+type notificationLine struct {
+	item NotificationItem
+	telling
+}
+
+// noticesPage is a page as the read model has it, with what is unread of the whole list.
+type noticesPage struct {
+	Page[notificationLine]
+	unread int
+}
+
 // Notifications answers the viewer's own list, the newest first. Only a person has one.
-func (e *Engine) Notifications(ctx context.Context, viewer Viewer, q NotificationsQuery) (page NotificationsPage, err error) {
-	err = e.read(ctx, func(v view) error {
-		page, err = queryNotifications(ctx, v, e.catalog, viewer, q)
+func (e *Engine) Notifications(ctx context.Context, viewer Viewer, q NotificationsQuery) (NotificationsPage, error) {
+	var found noticesPage
+	err := e.read(ctx, func(v view) (err error) {
+		found, err = queryNotifications(ctx, v, viewer, q)
 		return err
 	})
-	return page, err
+	if err != nil {
+		return NotificationsPage{}, err
+	}
+	items, err := e.worded(ctx, found.Items)
+	return NotificationsPage{Page[NotificationItem]{Items: items, Next: found.Next}, found.unread}, err
 }
 
 // What a query of notifications reads, and when one of them is unread.
@@ -286,13 +297,13 @@ const (
 )
 
 // queryNotifications reads one page of the viewer's list, and counts what is unread in all of it.
-func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, viewer Viewer, q NotificationsQuery) (NotificationsPage, error) {
+func queryNotifications(ctx context.Context, v view, viewer Viewer, q NotificationsQuery) (noticesPage, error) {
 	limit, err := q.limit()
 	if err != nil {
-		return NotificationsPage{}, err
+		return noticesPage{}, err
 	}
 	if err := viewer.mustBeAPerson(); err != nil {
-		return NotificationsPage{}, err
+		return noticesPage{}, err
 	}
 	var args arguments
 	condition := "n.account_id = " + args.add(viewer.account) + " AND n.user_id = " + args.add(viewer.user)
@@ -302,57 +313,63 @@ func queryNotifications(ctx context.Context, v view, catalog *domain.Catalog, vi
 			return n, err
 		})
 	if err != nil {
-		return NotificationsPage{}, fmt.Errorf("count notifications: %w", err)
+		return noticesPage{}, fmt.Errorf("count notifications: %w", err)
 	}
 	if q.Unread {
 		condition += " AND " + isUnread
 	}
 	var position int64
 	if found, err := q.after(&position); err != nil {
-		return NotificationsPage{}, err
+		return noticesPage{}, err
 	} else if found {
 		condition += " AND n.position < " + args.add(position)
 	}
-	items, err := selectNotifications(ctx, v, catalog, condition+" ORDER BY n.position DESC LIMIT "+args.add(limit+1), args)
+	lines, err := selectNotifications(ctx, v, condition+" ORDER BY n.position DESC LIMIT "+args.add(limit+1), args)
 	if err != nil {
-		return NotificationsPage{}, fmt.Errorf("query notifications: %w", err)
+		return noticesPage{}, fmt.Errorf("query notifications: %w", err)
 	}
-	page, err := paged(items, limit, func(i NotificationItem) int64 { return i.Position })
-	return NotificationsPage{page, count[0]}, err
+	page, err := paged(lines, limit, func(l notificationLine) int64 { return l.item.Position })
+	return noticesPage{page, count[0]}, err
 }
 
-// selectNotifications reads notifications, and puts them in words.
-func selectNotifications(ctx context.Context, v view, catalog *domain.Catalog, condition string, args arguments) ([]NotificationItem, error) {
-	return collect(ctx, v, `SELECT n.position, n.at, n.type, n.data, n.actor, n.consultancy_id, n.client_id, n.task_id, NOT `+isUnread+`,
+// selectNotifications reads notifications, but for what their events say.
+func selectNotifications(ctx context.Context, v view, condition string, args arguments) ([]notificationLine, error) {
+	return collect(ctx, v, `SELECT n.position, n.consultancy_id, n.client_id, n.task_id, NOT `+isUnread+`,
 			COALESCE(w.name, ''), COALESCE(a.name, ''), COALESCE(b.name, ''), COALESCE(m.name, ''), COALESCE(t.title, ''), COALESCE(t.go_to, '')
 		FROM `+notificationsOfLists+` LEFT JOIN {user_names} w ON w.user_id = n.who
 		LEFT JOIN {account_names} a ON a.account_id = n.consultancy_id LEFT JOIN {account_names} b ON b.account_id = n.client_id
 		LEFT JOIN {history_names} m ON m.id = n.mentioned LEFT JOIN {tasks} t ON t.task_id = n.task_id
-		WHERE `+condition, args,
-		func(scan func(...any) error) (NotificationItem, error) { return scanNotification(scan, catalog) })
+		WHERE `+condition, args, func(scan func(...any) error) (notificationLine, error) {
+		var l notificationLine
+		err := scan(&l.item.Position, &l.item.ConsultancyID, &l.item.ClientID, &l.item.TaskID, &l.item.Read,
+			&l.who, &l.consultancy, &l.client, &l.mentioned, &l.task, &l.item.GoTo)
+		return l, err
+	})
 }
 
-func scanNotification(scan func(...any) error, catalog *domain.Catalog) (NotificationItem, error) {
-	var (
-		item  NotificationItem
-		data  []byte
-		actor string
-		t     telling
-	)
-	if err := scan(&item.Position, at(&item.At), &item.Kind, &data, &actor, &item.ConsultancyID, &item.ClientID, &item.TaskID, &item.Read,
-		&t.who, &t.consultancy, &t.client, &t.mentioned, &t.task, &item.GoTo); err != nil {
-		return NotificationItem{}, err
-	}
-	event, err := catalog.Decode(item.Kind, data)
+// worded puts notifications in words.
+func (e *Engine) worded(ctx context.Context, lines []notificationLine) ([]NotificationItem, error) {
+	facts, err := factsAt(ctx, e, lines, func(l notificationLine) int64 { return l.item.Position })
 	if err != nil {
-		return NotificationItem{}, err
+		return nil, fmt.Errorf("read the events of notifications: %w", err)
 	}
-	t.pair = domain.Pair{ConsultancyID: item.ConsultancyID, ClientID: item.ClientID}
-	t.actor, _ = domain.ParseActor(actor)
-	item.ConsultancyName, item.ClientName = t.consultancy, t.client
+	items := make([]NotificationItem, len(lines))
+	for i, line := range lines {
+		items[i] = line.worded(facts[line.item.Position])
+	}
+	return items, nil
+}
+
+// worded is the item with what its event says.
+func (l notificationLine) worded(fact *Fact) NotificationItem {
+	item := l.item
+	item.At, item.Kind = fact.At, fact.Type
+	l.pair = domain.Pair{ConsultancyID: item.ConsultancyID, ClientID: item.ClientID}
+	l.actor = fact.By
+	item.ConsultancyName, item.ClientName = l.consultancy, l.client
 	if item.ClientID != uuid.Nil {
-		item.CollaborationID = t.pair.CollaborationID()
+		item.CollaborationID = l.pair.CollaborationID()
 	}
-	item.Title, item.Body = t.headline(event), t.notice(event)
-	return item, nil
+	item.Title, item.Body = l.headline(fact.Event), l.notice(fact.Event)
+	return item
 }

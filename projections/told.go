@@ -35,15 +35,20 @@ func (e *Engine) ToldBetween(ctx context.Context, after, upTo int64) (told []Tol
 
 // Notification answers one notification as the person's own list shows it; found is false when the list does not hold it any more.
 func (e *Engine) Notification(ctx context.Context, of Told) (item NotificationItem, found bool, err error) {
-	err = e.read(ctx, func(v view) error {
-		items, err := selectNotifications(ctx, v, e.catalog, "n.account_id = $1 AND n.user_id = $2 AND n.position = $3", arguments{of.Account, of.User, of.Position})
-		if found = len(items) == 1; found {
-			item = items[0]
-		}
+	var lines []notificationLine
+	err = e.read(ctx, func(v view) (err error) {
+		lines, err = selectNotifications(ctx, v, "n.account_id = $1 AND n.user_id = $2 AND n.position = $3", arguments{of.Account, of.User, of.Position})
 		return err
 	})
+	var items []NotificationItem
+	if err == nil {
+		items, err = e.worded(ctx, lines)
+	}
 	if err != nil {
 		return NotificationItem{}, false, fmt.Errorf("read a notification: %w", err)
 	}
-	return item, found, nil
+	if len(items) == 0 {
+		return NotificationItem{}, false, nil
+	}
+	return items[0], true, nil
 }

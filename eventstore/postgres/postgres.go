@@ -37,6 +37,8 @@ const (
 		ORDER BY version LIMIT $4`
 	selectAll = `
 		SELECT record FROM events WHERE position > $1 ORDER BY position LIMIT $2`
+	selectAt = `
+		SELECT record FROM events WHERE position = ANY ($1) ORDER BY position`
 )
 
 // Backend is a log on Postgres. It reads through the database's pool and writes through a connection of its own.
@@ -125,6 +127,15 @@ func (b *Backend) ReadAll(ctx context.Context, after int64, limit int) ([]events
 	records, err := b.read(ctx, selectAll, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the log after position %d: %w", after, err)
+	}
+	return records, nil
+}
+
+// ReadAt reads records by their positions.
+func (b *Backend) ReadAt(ctx context.Context, positions []int64) ([]eventstore.Record, error) {
+	records, err := b.read(ctx, selectAt, positions)
+	if err != nil {
+		return nil, fmt.Errorf("read the log at %d positions: %w", len(positions), err)
 	}
 	return records, nil
 }

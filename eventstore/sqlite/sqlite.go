@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,7 +30,7 @@ type Backend struct {
 	insertStreams  insert
 	insertEvents   insert
 
-	readHead, readTip, readCommand, readStream, readAll, readTail *sql.Stmt
+	readHead, readTip, readCommand, readStream, readAll, readAt, readTail *sql.Stmt
 }
 
 // New brings the log's tables up to date and begins the log, with an epoch of its own, where there is none.
@@ -72,6 +73,7 @@ func (b *Backend) prepare(ctx context.Context, db *sqldb.DB) error {
 			SELECT record FROM events
 			WHERE stream = (SELECT first_position FROM streams WHERE id = $1 AND kind = $2) AND version > $3 ORDER BY version LIMIT $4`},
 		{&b.readAll, db.Read, "SELECT record FROM events WHERE position > $1 ORDER BY position LIMIT $2"},
+		{&b.readAt, db.Read, "SELECT record FROM events WHERE position IN (SELECT value FROM json_each($1)) ORDER BY position"},
 	} {
 		statement, err := s.on.PrepareContext(ctx, s.query)
 		if err != nil {
@@ -94,7 +96,7 @@ func (b *Backend) prepare(ctx context.Context, db *sqldb.DB) error {
 func (b *Backend) Close() error {
 	var errs []error
 	for _, statement := range []*sql.Stmt{
-		b.moveHead, b.readHead, b.readTip, b.readCommand, b.readStream, b.readAll, b.readTail,
+		b.moveHead, b.readHead, b.readTip, b.readCommand, b.readStream, b.readAll, b.readAt, b.readTail,
 		b.insertCommands.one, b.insertCommands.many, b.insertStreams.one, b.insertStreams.many, b.insertEvents.one, b.insertEvents.many,
 	} {
 		if statement != nil {
@@ -166,6 +168,19 @@ func (b *Backend) ReadAll(ctx context.Context, after int64, limit int) ([]events
 	records, err := read(ctx, b.readAll, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the log after position %d: %w", after, err)
+	}
+	return records, nil
+}
+
+// ReadAt reads records by their positions.
+func (b *Backend) ReadAt(ctx context.Context, positions []int64) ([]eventstore.Record, error) {
+	list, err := json.Marshal(positions)
+	if err != nil {
+		return nil, err
+	}
+	records, err := read(ctx, b.readAt, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("read the log at %d positions: %w", len(positions), err)
 	}
 	return records, nil
 }

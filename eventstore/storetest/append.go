@@ -249,6 +249,26 @@ func kindsAreApart(t *testing.T, l *ledger) {
 	l.log(store)
 }
 
+func recordsAtPositions(t *testing.T, l *ledger) {
+	store := l.open()
+	l.append(store, extend(newStream("task"), 0))
+	a := extend(newStream("task"), 0)
+	a.Events = events(a.Events[0].Stream, 7, `{}`)
+	l.append(store, a)
+	log := l.log(store)
+
+	read, err := store.ReadAt(l.ctx, []int64{8, 1, 5, 1})
+	require.NoError(t, err)
+	require.Equal(t, []eventstore.Record{log[0], log[4], log[7]}, read, "in the log's order, each once")
+	read, err = store.ReadAt(l.ctx, nil)
+	require.NoError(t, err)
+	require.Empty(t, read)
+	for _, positions := range [][]int64{{9}, {0}, {1, 9}, make([]int64, eventstore.MaxPageEvents+1)} {
+		_, err = store.ReadAt(l.ctx, positions)
+		require.Error(t, err)
+	}
+}
+
 func pages(t *testing.T, l *ledger) {
 	store := l.open()
 	stream, other := newStream("task"), newStream("task")

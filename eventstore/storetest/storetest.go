@@ -40,6 +40,7 @@ func Run(t *testing.T, database Database) {
 		{"what breaks a limit is refused and leaves nothing", limits},
 		{"streams of one UUID and different kinds are apart", kindsAreApart},
 		{"pages and limits", pages},
+		{"records at positions", recordsAtPositions},
 		{"versions come in the order asked", versions},
 		{"a log survives its node", reopen},
 
