@@ -88,7 +88,8 @@ func (b *Backend) prepare(ctx context.Context, db *sqldb.DB) error {
 	if b.insertStreams, err = prepareInsert(ctx, db.Write, "streams (id, kind, first_position)", 3); err != nil {
 		return err
 	}
-	b.insertEvents, err = prepareInsert(ctx, db.Write, "events (position, stream, version, record)", 4)
+	// A position is an event's row id, of which SQLite gives each row the next one. To be told would have it copy pages as ABORT does.
+	b.insertEvents, err = prepareInsert(ctx, db.Write, "events (stream, version, record)", 3)
 	return err
 }
 

@@ -20,21 +20,23 @@ type insert struct {
 	columns   int
 }
 
+// prepareInsert prepares the statements of a table. OR FAIL leaves it to the transaction to undo what a row in the way comes after;
+// otherwise SQLite would copy each page first, to undo that statement alone.
 func prepareInsert(ctx context.Context, db *sql.DB, into string, columns int) (insert, error) {
 	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
-	one, err := db.PrepareContext(ctx, "INSERT INTO "+into+" VALUES "+row)
+	one, err := db.PrepareContext(ctx, "INSERT OR FAIL INTO "+into+" VALUES "+row)
 	if err != nil {
 		return insert{}, err
 	}
-	many, err := db.PrepareContext(ctx, "INSERT INTO "+into+" VALUES "+row+strings.Repeat(", "+row, insertRows-1))
+	many, err := db.PrepareContext(ctx, "INSERT OR FAIL INTO "+into+" VALUES "+row+strings.Repeat(", "+row, insertRows-1))
 	if err != nil {
 		return insert{}, errors.Join(err, one.Close())
 	}
 	return insert{one: one, many: many, columns: columns}, nil
 }
 
-// exec adds rows whose values follow each other.
-func (i *insert) exec(ctx context.Context, tx *sql.Tx, values []any) error {
+// exec adds rows whose values follow each other, and answers the last one's row id. After an error some may be there.
+func (i *insert) exec(ctx context.Context, tx *sql.Tx, values []any) (last int64, err error) {
 	for _, s := range []struct {
 		statement *sql.Stmt
 		size      int
@@ -44,12 +46,17 @@ func (i *insert) exec(ctx context.Context, tx *sql.Tx, values []any) error {
 		}
 		statement := tx.StmtContext(ctx, s.statement)
 		for ; len(values) >= s.size; values = values[s.size:] {
-			if _, err := statement.ExecContext(ctx, values[:s.size]...); err != nil {
-				return err
+			// With a context that can end, the driver would start a goroutine for every run.
+			result, err := statement.ExecContext(context.WithoutCancel(ctx), values[:s.size]...)
+			if err == nil {
+				last, err = result.LastInsertId()
+			}
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				return 0, err
 			}
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // lock is a write transaction that was begun before it is known what to write.
@@ -165,16 +172,20 @@ func (b *Backend) fill(ctx context.Context, tx *sql.Tx, from eventstore.Head, ba
 		if batch.Streams[i] == record.Position {
 			streams = append(streams, record.Stream.ID[:], record.Stream.Kind, record.Position)
 		}
-		events = append(events, record.Position, batch.Streams[i], record.Version, record.Bytes)
+		events = append(events, batch.Streams[i], record.Version, record.Bytes)
 	}
-	if err := b.insertCommands.exec(ctx, tx, commands); err != nil {
+	if _, err := b.insertCommands.exec(ctx, tx, commands); err != nil {
 		return refused("commands", err, eventstore.ErrDuplicate)
 	}
-	if err := b.insertStreams.exec(ctx, tx, streams); err != nil {
+	if _, err := b.insertStreams.exec(ctx, tx, streams); err != nil {
 		return refused("streams", err, eventstore.ErrDuplicateStream)
 	}
-	if err := b.insertEvents.exec(ctx, tx, events); err != nil {
+	last, err := b.insertEvents.exec(ctx, tx, events)
+	if err != nil {
 		return refused("events", err, eventstore.ErrDuplicateStream)
+	}
+	if len(batch.Records) > 0 && last != batch.Head.Position {
+		return fmt.Errorf("the log ends at position %d, but the last of its events came to %d: they are not those of one log", batch.Head.Position, last)
 	}
 	return nil
 }
