@@ -27,7 +27,7 @@ var errEventLost = errors.New("feed: the stream " + StreamName + " counts a last
 // pipeline publishes events one behind the other without waiting for each to be confirmed. It begins with the question where the
 // stream is, and ends with the first thing that does not go as planned.
 //
-// Of a group of events only the last is confirmed, which spares broker and relay half of their work: each is fenced by the one before,
+// Of a group of events only the last is confirmed, which spares broker and relay an answer to each: they are fenced by one another,
 // so that the last can be in the stream only behind all others. What refuses an event in between shows as a refusal of the last, for
 // not being the next one. The first group of a pipeline is therefore one event, whose refusal tells the reason, and each further one
 // is twice as large.

@@ -88,7 +88,8 @@ func (b *Backend) prepare(ctx context.Context, db *sqldb.DB) error {
 	if b.insertStreams, err = prepareInsert(ctx, db.Write, "streams (id, kind, first_position)", 3); err != nil {
 		return err
 	}
-	// A position is an event's row id, of which SQLite gives each row the next one. To be told would have it copy pages as ABORT does.
+	// A position is a row id, and SQLite gives each row the next one. A statement that names row ids may fail halfway in its eyes, and
+	// gets copies of pages to be undone with.
 	b.insertEvents, err = prepareInsert(ctx, db.Write, "events (stream, version, record)", 3)
 	return err
 }
