@@ -17,7 +17,7 @@ import (
 const (
 	maxGroup      = 32                     // events of which the broker confirms the last one
 	window        = 8                      // groups on their way to the broker at a time; at their largest 66 MiB, half of what it queues
-	confirmWait   = 5 * time.Second        // for the broker to confirm an event
+	confirmWait   = 5 * time.Second        // for the broker to confirm a group
 	requestWait   = 5 * time.Second        // for the broker to answer a question about the stream
 	watchEvery    = time.Second            // between two looks at the stream, which tell what no event tells
 	shortestPause = 50 * time.Millisecond  // before the first new try after a failure; each further one takes twice as long

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb"
@@ -104,24 +102,6 @@ func readCheckpoints(ctx context.Context, q querier) ([]checkpoint, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
-	}
-	slices.SortFunc(all, compareCheckpoints)
-	return all, nil
-}
-
-// beginRead begins a transaction on Postgres that only reads, all as of one moment, and reads the checkpoints, both in one round trip.
-func beginRead(ctx context.Context, conn *sql.Conn) (all []checkpoint, err error) {
-	var batch pgx.Batch
-	batch.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-	batch.Queue(selectCheckpoints).Query(func(rows pgx.Rows) error {
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (checkpoint, error) { return scanCheckpoint(row.Scan) })
-		return err
-	})
-	err = conn.Raw(func(driverConn any) error {
-		return driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
 	}
 	slices.SortFunc(all, compareCheckpoints)
 	return all, nil

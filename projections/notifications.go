@@ -270,24 +270,19 @@ type notificationLine struct {
 	telling
 }
 
-// noticesPage is a page as the read model has it, with what is unread of the whole list.
-type noticesPage struct {
-	Page[notificationLine]
-	unread int
-}
-
 // Notifications answers the viewer's own list, the newest first. Only a person has one.
 func (e *Engine) Notifications(ctx context.Context, viewer Viewer, q NotificationsQuery) (NotificationsPage, error) {
-	var found noticesPage
+	var lines Page[notificationLine]
+	var unread int
 	err := e.read(ctx, func(v view) (err error) {
-		found, err = queryNotifications(ctx, v, viewer, q)
+		lines, unread, err = queryNotifications(ctx, v, viewer, q)
 		return err
 	})
 	if err != nil {
 		return NotificationsPage{}, err
 	}
-	items, err := e.worded(ctx, found.Items)
-	return NotificationsPage{Page[NotificationItem]{Items: items, Next: found.Next}, found.unread}, err
+	items, err := e.notificationItems(ctx, lines.Items)
+	return NotificationsPage{Page[NotificationItem]{Items: items, Next: lines.Next}, unread}, err
 }
 
 // What a query of notifications reads, and when one of them is unread.
@@ -297,13 +292,13 @@ const (
 )
 
 // queryNotifications reads one page of the viewer's list, and counts what is unread in all of it.
-func queryNotifications(ctx context.Context, v view, viewer Viewer, q NotificationsQuery) (noticesPage, error) {
+func queryNotifications(ctx context.Context, v view, viewer Viewer, q NotificationsQuery) (page Page[notificationLine], unread int, err error) {
 	limit, err := q.limit()
 	if err != nil {
-		return noticesPage{}, err
+		return page, 0, err
 	}
 	if err := viewer.mustBeAPerson(); err != nil {
-		return noticesPage{}, err
+		return page, 0, err
 	}
 	var args arguments
 	condition := "n.account_id = " + args.add(viewer.account) + " AND n.user_id = " + args.add(viewer.user)
@@ -313,23 +308,23 @@ func queryNotifications(ctx context.Context, v view, viewer Viewer, q Notificati
 			return n, err
 		})
 	if err != nil {
-		return noticesPage{}, fmt.Errorf("count notifications: %w", err)
+		return page, 0, fmt.Errorf("count notifications: %w", err)
 	}
 	if q.Unread {
 		condition += " AND " + isUnread
 	}
 	var position int64
 	if found, err := q.after(&position); err != nil {
-		return noticesPage{}, err
+		return page, 0, err
 	} else if found {
 		condition += " AND n.position < " + args.add(position)
 	}
 	lines, err := selectNotifications(ctx, v, condition+" ORDER BY n.position DESC LIMIT "+args.add(limit+1), args)
 	if err != nil {
-		return noticesPage{}, fmt.Errorf("query notifications: %w", err)
+		return page, 0, fmt.Errorf("query notifications: %w", err)
 	}
-	page, err := paged(lines, limit, func(l notificationLine) int64 { return l.item.Position })
-	return noticesPage{page, count[0]}, err
+	page, err = paged(lines, limit, func(l notificationLine) int64 { return l.item.Position })
+	return page, count[0], err
 }
 
 // selectNotifications reads notifications, but for what their events say.
@@ -347,8 +342,8 @@ func selectNotifications(ctx context.Context, v view, condition string, args arg
 	})
 }
 
-// worded puts notifications in words.
-func (e *Engine) worded(ctx context.Context, lines []notificationLine) ([]NotificationItem, error) {
+// notificationItems puts notifications in words.
+func (e *Engine) notificationItems(ctx context.Context, lines []notificationLine) ([]NotificationItem, error) {
 	facts, err := factsAt(ctx, e, lines, func(l notificationLine) int64 { return l.item.Position })
 	if err != nil {
 		return nil, fmt.Errorf("read the events of notifications: %w", err)

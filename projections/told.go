@@ -42,7 +42,7 @@ func (e *Engine) Notification(ctx context.Context, of Told) (item NotificationIt
 	})
 	var items []NotificationItem
 	if err == nil {
-		items, err = e.worded(ctx, lines)
+		items, err = e.notificationItems(ctx, lines)
 	}
 	if err != nil {
 		return NotificationItem{}, false, fmt.Errorf("read a notification: %w", err)

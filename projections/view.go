@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/internal/sqldb"
 )
@@ -110,6 +113,24 @@ func (e *Engine) readOnPostgres(ctx context.Context, query func(view) error) ([]
 		_, _ = conn.ExecContext(ending, "ROLLBACK") // nothing was written
 	}()
 	return all, query(e.view(conn, all))
+}
+
+// beginRead begins a transaction on Postgres that only reads, all as of one moment, and reads the checkpoints, both in one round trip.
+func beginRead(ctx context.Context, conn *sql.Conn) (all []checkpoint, err error) {
+	var batch pgx.Batch
+	batch.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	batch.Queue(selectCheckpoints).Query(func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (checkpoint, error) { return scanCheckpoint(row.Scan) })
+		return err
+	})
+	err = conn.Raw(func(driverConn any) error {
+		return driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	slices.SortFunc(all, compareCheckpoints)
+	return all, nil
 }
 
 // view makes the tables of the models that are in step readable, and says of the others why they are not.
