@@ -222,9 +222,9 @@ func (e *Engine) writeTogether(ctx context.Context, group []follower, to int64, 
 		if err := e.claimLazily(ctx, tx, group, to); err != nil {
 			return err
 		}
-		for i, g := range group {
-			if err := g.write(ctx, e.tx(s, g), changes[i]); err != nil {
-				return &foldError{follower: g, position: g.position + 1, err: err}
+		for i := range group { // one after the other, for what they write may be much
+			if err := e.writeAll(ctx, s, group[i:i+1], changes[i:i+1]); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/domain"
@@ -319,10 +318,31 @@ func (e *Engine) foldAll(ctx context.Context, s session, group []follower, page 
 	if err := folding.Wait(); err != nil {
 		return err
 	}
-	for _, f := range group {
-		if err := f.write(ctx, e.tx(s, f), f.memory.take(f.model, false)); err != nil {
-			return &foldError{follower: f, position: page[0].Position, err: err}
+	changes := make([][]writable, len(group))
+	for i, f := range group {
+		changes[i] = f.memory.take(f.model, false)
+	}
+	return e.writeAll(ctx, s, group, changes)
+}
+
+// writeAll writes what has changed in generations: on Postgres with one round trip, but for what it copies.
+func (e *Engine) writeAll(ctx context.Context, s session, group []follower, changes [][]writable) error {
+	queue := &statements{}
+	failedAt := func(f follower, err error) error { return &foldError{follower: f, position: f.position + 1, err: err} }
+	for i, f := range group {
+		tx := e.tx(s, f)
+		if tx.dialect == sqldb.Postgres {
+			tx.queue = queue
 		}
+		for _, c := range changes[i] {
+			if err := c.write(ctx, tx); err != nil {
+				return failedAt(f, err)
+			}
+		}
+		queue.end()
+	}
+	if of, err := queue.send(ctx, s); err != nil {
+		return failedAt(group[of], err)
 	}
 	return nil
 }
@@ -332,19 +352,6 @@ func (e *Engine) tx(s session, f follower) tx {
 	return tx{
 		session: s, dialect: e.db.Dialect, tables: f.model.physicalNames(f.generation), filling: f.state == rebuilding, memory: f.memory,
 	}
-}
-
-// write writes changes of the model's tables: on Postgres with one round trip, but for what it copies.
-func (f follower) write(ctx context.Context, tx tx, changes []writable) error {
-	if tx.dialect == sqldb.Postgres {
-		tx.queue = &pgx.Batch{}
-	}
-	for _, c := range changes {
-		if err := c.write(ctx, tx); err != nil {
-			return err
-		}
-	}
-	return tx.send(ctx)
 }
 
 // fold folds a page, so many events at a time.

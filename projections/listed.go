@@ -10,8 +10,8 @@ import (
 )
 
 // listed is a table made of values, for the FROM of a statement. However many rows it has, the statement's text stays the same
-// and has few parameters: an array a column on Postgres, one JSON array on SQLite. So Postgres knows the statement already, and it
-// is short to parse.
+// and has few parameters: an array a column on Postgres, encoded where statements are queued, and one JSON array on SQLite. So
+// Postgres knows the statement already, and it is short to parse.
 func (t tx) listed(columns []column, rows [][]any) (source string, args []any, err error) {
 	if t.dialect == sqldb.SQLite {
 		return listedJSON(columns, rows)
@@ -19,7 +19,11 @@ func (t tx) listed(columns []column, rows [][]any) (source string, args []any, e
 	names, arrays := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
 		names[i], arrays[i] = c.name, "$"+strconv.Itoa(i+1)+"::"+c.kind.arrayType()
-		array, err := c.array(rows, i)
+		list := c.array
+		if t.queue != nil {
+			list = c.encodedArray
+		}
+		array, err := list(rows, i)
 		if err != nil {
 			return "", nil, fmt.Errorf("column %s: %w", c.name, err)
 		}

@@ -10,9 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
@@ -170,7 +167,7 @@ type tx struct {
 	tables  map[string]string
 	filling bool // the indexes need not be there yet
 	memory  *memory
-	queue   *pgx.Batch // of statements that are sent together; nil: each is sent at once
+	queue   *statements // takes what is to be sent together; nil: each statement is sent at once
 }
 
 // session is a transaction with its connection. Several models may be folded in one at the same time.
@@ -186,25 +183,12 @@ func (t tx) exec(ctx context.Context, statement string, args ...any) error {
 		return err
 	}
 	if t.queue != nil {
-		t.queue.Queue(expanded, args...)
-		return nil
+		return t.queue.add(expanded, args)
 	}
 	t.busy.Lock()
 	defer t.busy.Unlock()
 	_, err = t.sql.ExecContext(ctx, expanded, args...)
 	return err
-}
-
-// send sends what is queued, and waits for all of it.
-func (t tx) send(ctx context.Context) error {
-	if t.queue == nil || t.queue.Len() == 0 {
-		return nil
-	}
-	t.busy.Lock()
-	defer t.busy.Unlock()
-	return t.conn.Raw(func(driverConn any) error {
-		return driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, t.queue).Close()
-	})
 }
 
 // query hands each row of the result to read.
