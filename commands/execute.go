@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -22,7 +21,7 @@ import (
 const (
 	MaxAttempts  = 64                   // decisions on one command, each after a race lost; then the answer is a conflict
 	MaxRetryWait = 5 * time.Millisecond // between two of them; the actual wait is random below it
-	usualStreams = 4                    // that a decision about a pair reads; others may read more
+	usualStreams = 5                    // that a decision about a pair's work reads; others may read more
 )
 
 // Request is one command as an edge hands it over.
@@ -65,6 +64,26 @@ type Executor struct {
 	AllowInternalWebhooks bool // take http to this machine as a webhook's URL, for tests and development
 }
 
+// hashedRequest is a request with its command and what is hashed of both.
+type hashedRequest struct {
+	Request
+	spec    Spec
+	command Command
+	actor   string // the Actor's name
+	hash    [sha256.Size]byte
+}
+
+// hashRequest hashes what is asked and by whom, however the JSON was written: the same id in another's hands is another command.
+func hashRequest(r Request, spec Spec, command Command) (hashedRequest, error) {
+	canonical, err := json.Marshal(command)
+	if err != nil {
+		return hashedRequest{}, fmt.Errorf("encode %s: %w", r.Name, err)
+	}
+	actor := r.Actor.String()
+	hash := sha256.Sum256(append([]byte(r.Name+"\n"+actor+"\n"), canonical...))
+	return hashedRequest{Request: r, spec: spec, command: command, actor: actor, hash: hash}, nil
+}
+
 // Execute decodes a command strictly, decides it on current states, appends what it raises, and answers. Its errors are
 // *domain.Error. A race lost is decided again from fresh states, up to MaxAttempts times.
 func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
@@ -75,12 +94,12 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 	if r.ID == uuid.Nil {
 		return Answer{}, domain.Invalid("Idempotency-Key", "a UUID that is not all zeros")
 	}
-	hash, err := bodyHash(r, command)
+	s, err := hashRequest(r, spec, command)
 	if err != nil {
 		return Answer{}, storeError(err)
 	}
 	for attempt := 1; ; attempt++ {
-		answer, again, err := x.attempt(ctx, r, spec, command, hash, attempt == 1)
+		answer, again, err := x.attempt(ctx, s, attempt == 1)
 		if err == nil {
 			return answer, nil
 		}
@@ -99,28 +118,28 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 }
 
 // attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
-func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, guess bool) (answer Answer, again bool, err error) {
+func (x *Executor) attempt(ctx context.Context, s hashedRequest, guess bool) (answer Answer, again bool, err error) {
 	d := &Decision{
-		Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess, internalWebhooks: x.AllowInternalWebhooks,
+		Actor: s.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess, internalWebhooks: x.AllowInternalWebhooks,
 		expect: make([]eventstore.StreamVersion, 0, usualStreams), loaded: make([]cachedState, 0, usualStreams),
 	}
-	if err := command.Decide(d); err != nil {
-		return x.rejected(ctx, r, spec, command, hash, d, err)
+	if err := s.command.Decide(d); err != nil {
+		return x.rejected(ctx, s, d, err)
 	}
-	if err := d.checkVersion(r.IfVersion); err != nil {
-		return x.rejected(ctx, r, spec, command, hash, d, err)
+	if err := d.checkVersion(s.IfVersion); err != nil {
+		return x.rejected(ctx, s, d, err)
 	}
 	events, err := d.events()
 	if err != nil {
 		return Answer{}, false, err
 	}
-	actor, onBehalfOf := r.Actor.String(), ""
-	if r.Actor.Via != "" {
-		actor, onBehalfOf = r.Actor.Via, actor
+	actor, onBehalfOf := s.actor, ""
+	if s.Actor.Via != "" {
+		actor, onBehalfOf = s.Actor.Via, actor
 	}
 	appended, err := x.Store.Append(ctx, eventstore.Append{
-		CommandID: r.ID, BodyHash: hash, Expect: d.expect, Events: events, Before: d.before,
-		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: r.CorrelationID, CausationID: r.CausationID, TraceParent: r.TraceParent,
+		CommandID: s.ID, BodyHash: s.hash, Expect: d.expect, Events: events, Before: d.before,
+		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: s.CorrelationID, CausationID: s.CausationID, TraceParent: s.TraceParent,
 	})
 	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 		x.States.lost(conflict)
@@ -133,28 +152,28 @@ func (x *Executor) attempt(ctx context.Context, r Request, spec Spec, command Co
 		return Answer{}, false, err
 	}
 	if appended.Repeated {
-		answer, err = x.repeat(spec, command, r.ID, appended)
+		answer, err = x.repeat(s, appended)
 		return answer, false, err
 	}
 	if n := len(appended.Records); n > 0 {
 		x.States.learn(d, appended.Records[n-1].RecordedAt)
 	}
-	answer, err = x.answer(spec, command, r.ID, appended, d.facts(nil))
+	answer, err = x.answer(s, appended, d.facts(nil))
 	return answer, false, err
 }
 
 // rejected makes sure that a refusal is true: a command that was accepted before gets its first answer, and a refusal based on
 // states that have changed meanwhile is decided again.
-func (x *Executor) rejected(ctx context.Context, r Request, spec Spec, command Command, hash [32]byte, d *Decision, refusal error) (Answer, bool, error) {
-	record, appended, found, err := x.Store.Command(ctx, r.ID)
+func (x *Executor) rejected(ctx context.Context, s hashedRequest, d *Decision, refusal error) (Answer, bool, error) {
+	record, appended, found, err := x.Store.Command(ctx, s.ID)
 	if err != nil {
 		return Answer{}, false, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 	}
 	if found {
-		if record.BodyHash != hash {
+		if record.BodyHash != s.hash {
 			return Answer{}, false, eventstore.ErrCommandReused
 		}
-		answer, err := x.repeat(spec, command, r.ID, appended)
+		answer, err := x.repeat(s, appended)
 		return answer, false, err
 	}
 	streams := make([]eventstore.StreamID, len(d.expect))
@@ -191,21 +210,21 @@ func (d *Decision) checkVersion(want *int64) error {
 }
 
 // repeat rebuilds the answer to a command that was accepted before from what the log holds.
-func (x *Executor) repeat(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended) (Answer, error) {
+func (x *Executor) repeat(s hashedRequest, appended eventstore.Appended) (Answer, error) {
 	events, err := x.States.decode(appended.Records)
 	if err != nil {
 		return Answer{}, err
 	}
-	return x.answer(spec, command, id, appended, events)
+	return x.answer(s, appended, events)
 }
 
 // answer makes the answer from the command and its events alone, so that it is the same whenever it is given.
-func (x *Executor) answer(spec Spec, command Command, id uuid.UUID, appended eventstore.Appended, events []domain.Event) (Answer, error) {
-	result, err := spec.result(x, command, events)
+func (x *Executor) answer(s hashedRequest, appended eventstore.Appended, events []domain.Event) (Answer, error) {
+	result, err := s.spec.result(x, s.command, events)
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{CommandID: id, Position: appended.Last, Events: make([]EventRef, len(appended.Records)), Result: result, Repeated: appended.Repeated}
+	answer := Answer{CommandID: s.ID, Position: appended.Last, Events: make([]EventRef, len(appended.Records)), Result: result, Repeated: appended.Repeated}
 	for i, record := range appended.Records {
 		answer.Events[i] = EventRef{Type: record.Type, Stream: record.Stream.String(), Version: record.Version, Position: record.Position}
 	}
@@ -220,18 +239,6 @@ func (x *Executor) now() time.Time {
 		return last
 	}
 	return now
-}
-
-// bodyHash is over what was asked and by whom, however the JSON was written: the same id in another's hands is another command.
-func bodyHash(r Request, command Command) ([32]byte, error) {
-	canonical, err := json.Marshal(command)
-	if err != nil {
-		return [32]byte{}, fmt.Errorf("encode %s: %w", r.Name, err)
-	}
-	h := sha256.New()
-	_, _ = io.WriteString(h, r.Name+"\n"+r.Actor.String()+"\n") // a hash takes everything
-	h.Write(canonical)
-	return [32]byte(h.Sum(nil)), nil
 }
 
 // storeError says in the ledger's own terms what the store answered.

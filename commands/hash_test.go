@@ -33,12 +33,12 @@ func TestBodyHashesAreGolden(t *testing.T) {
 		require.NoError(t, json.Unmarshal(data, &golden))
 	}
 	for _, spec := range List() {
-		hash, err := bodyHash(Request{Name: spec.Name, Actor: firmOwner}, spec.Example)
+		a, err := hashRequest(Request{Name: spec.Name, Actor: firmOwner}, spec, spec.Example)
 		require.NoError(t, err)
 		if golden[spec.Name] == "" && *update {
-			golden[spec.Name] = hex.EncodeToString(hash[:])
+			golden[spec.Name] = hex.EncodeToString(a.hash[:])
 		}
-		require.Equal(t, golden[spec.Name], hex.EncodeToString(hash[:]), "%s: run with -update if it is new", spec.Name)
+		require.Equal(t, golden[spec.Name], hex.EncodeToString(a.hash[:]), "%s: run with -update if it is new", spec.Name)
 	}
 	if *update {
 		data, err := json.MarshalIndent(golden, "", "  ")
@@ -62,11 +62,11 @@ func TestBodyHashIsAboutWhatIsAsked(t *testing.T) {
 		_, command, err := registry.Decode(spec.Name, []byte(rewritten.String()))
 		require.NoError(r, err, "%s", rewritten.String())
 		request := Request{Name: spec.Name, Actor: firmOwner}
-		want, err := bodyHash(request, spec.Example)
+		want, err := hashRequest(request, spec, spec.Example)
 		require.NoError(r, err)
-		got, err := bodyHash(request, command)
+		got, err := hashRequest(request, spec, command)
 		require.NoError(r, err)
-		require.Equal(r, want, got, "%s", rewritten.String())
+		require.Equal(r, want.hash, got.hash, "%s", rewritten.String())
 	})
 }
 
@@ -124,10 +124,10 @@ func rewrite(r *rapid.T, w *strings.Builder, value any) {
 func TestBodyHashTellsCommandsApart(t *testing.T) {
 	seen := map[[32]byte]string{}
 	tell := func(what, name string, actor domain.Actor, command Command) {
-		hash, err := bodyHash(Request{Name: name, Actor: actor}, command)
+		a, err := hashRequest(Request{Name: name, Actor: actor}, Spec{}, command)
 		require.NoError(t, err)
-		require.Empty(t, seen[hash], "%s is taken for it", what)
-		seen[hash] = what
+		require.Empty(t, seen[a.hash], "%s is taken for it", what)
+		seen[a.hash] = what
 	}
 	for _, spec := range List() {
 		tell(spec.Name, spec.Name, firmOwner, spec.Example)

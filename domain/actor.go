@@ -52,7 +52,7 @@ func ParseActor(name string) (a Actor, ok bool) {
 		accountID, err1 := uuid.Parse(account)
 		userID, err2 := uuid.Parse(user)
 		a.AccountID, a.UserID = accountID, userID
-		ok = found && err1 == nil && err2 == nil && a.String() == name
+		ok = found && err1 == nil && err2 == nil && isPlainUUID(account) && isPlainUUID(user)
 	case ActorReviewer, ActorService, ActorSystem:
 		a.Name = rest
 		ok = rest != ""
@@ -61,6 +61,11 @@ func ParseActor(name string) (a Actor, ok bool) {
 		return Actor{}, false
 	}
 	return a, true
+}
+
+// isPlainUUID tells whether a UUID is written as String writes it: uuid.Parse takes other forms too.
+func isPlainUUID(text string) bool {
+	return len(text) == len("01234567-89ab-cdef-0123-456789abcdef") && !strings.ContainsAny(text, "ABCDEF")
 }
 
 // mustBeService lets only services of the platform through.

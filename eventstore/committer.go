@@ -109,8 +109,10 @@ func (c *committer) finish(p *plan) {
 	c.head, c.downSince = p.batch.Head, time.Time{}
 	c.progress.committed(p.batch.Head, p.batch.Records)
 	p.answer() // first, so that the callers go on meanwhile
-	for stream, i := range p.streams {
-		c.known.learn(stream, p.tips[i])
+	for _, end := range p.ends {
+		if end.news {
+			c.known.learn(end.stream, end.Tip)
+		}
 	}
 	c.answerConflicts(p.conflicts)
 }

@@ -17,7 +17,7 @@ type pending struct {
 	append  *Append
 	drafts  []draft
 	size    int64        // bytes of data
-	tips    []int        // for each expectation, the index of its stream in the last plan
+	ends    []int        // for each expectation, the index of its stream's end in the last plan
 	planned int64        // position of its first event, or of the one that would be, in the last plan that accepted it
 	outcome chan outcome // holds one
 }
@@ -53,13 +53,20 @@ type plan struct {
 	err     error      // why they are not decided
 
 	batch     Batch
-	streams   map[StreamID]int  // index, in tips, of every stream that the batch expects something of
-	tips      []Tip             // raised as appends are taken in
-	sure      []bool            // whether the tip of this index was known, rather than that of a stream taken to be new
+	streams   map[StreamID]int  // index, in ends, of every stream that the batch expects something of
+	ends      []end             // moved on as appends are taken in
 	commands  map[uuid.UUID]int // index in the batch
 	accepted  []accepted
 	repeated  []repeated
 	conflicts []conflict
+}
+
+// end is where a stream ends for a plan.
+type end struct {
+	Tip
+	stream StreamID
+	sure   bool // it was known, rather than that of a stream taken to be new
+	news   bool // to what the committer remembers
 }
 
 // accepted is an append that the batch holds: the command of the same index, and records from and up to.
@@ -83,13 +90,18 @@ type conflict struct {
 // newPlan begins a plan for what follows the head, which is that of the log, or that of the plan before it.
 func newPlan(head Head, after *plan) *plan {
 	p := &plan{from: head, after: after, batch: Batch{Head: head}}
-	var streams, commands int // as many as the plan before it had, most likely
+	var streams, commands, records int // as many as the plan before it had, most likely, or somewhat more
 	if after != nil {
-		streams, commands = len(after.streams), len(after.commands)
+		streams, commands, records = roomFor(after.ends), roomFor(after.accepted), roomFor(after.batch.Records)
 	}
-	p.streams, p.commands = make(map[StreamID]int, streams), make(map[uuid.UUID]int, commands)
+	p.streams, p.ends = make(map[StreamID]int, streams), make([]end, 0, streams)
+	p.commands, p.accepted = make(map[uuid.UUID]int, commands), make([]accepted, 0, commands)
+	p.batch.Commands = make([]CommandRecord, 0, commands)
+	p.batch.Records, p.batch.Streams = make([]Record, 0, records), make([]int64, 0, records)
 	return p
 }
+
+func roomFor[T any](before []T) int { return len(before) + len(before)/4 }
 
 // hold takes an append in, to be decided; false when the plan is full. One whose caller has given up is left out.
 func (p *plan) hold(a *pending) bool {
@@ -131,17 +143,17 @@ func (c *committer) decide(p *plan, appends []*pending) error {
 func (c *committer) recall(p *plan, appends []*pending) error {
 	var unknown []StreamID
 	for _, a := range appends {
-		a.tips = a.tips[:0]
+		a.ends = a.ends[:0]
 		for i, e := range a.append.Expect {
 			slot, ok := p.streams[e.Stream]
 			if !ok {
 				tip, known := c.tip(p, e.Stream)
-				slot = len(p.tips)
-				p.streams[e.Stream], p.tips, p.sure = slot, append(p.tips, tip), append(p.sure, known)
+				slot = len(p.ends)
+				p.streams[e.Stream], p.ends = slot, append(p.ends, end{Tip: tip, stream: e.Stream, sure: known})
 			}
-			a.tips = append(a.tips, slot)
-			if !p.sure[slot] && p.tips[slot].First == 0 && (c.checkNew || e.Version != 0 || !a.extends(i)) {
-				p.sure[slot] = true
+			a.ends = append(a.ends, slot)
+			if at := &p.ends[slot]; !at.sure && at.First == 0 && (c.checkNew || e.Version != 0 || !a.extends(i)) {
+				at.sure = true
 				unknown = append(unknown, e.Stream)
 			}
 		}
@@ -156,7 +168,8 @@ func (c *committer) recall(p *plan, appends []*pending) error {
 		return fmt.Errorf("read the versions of streams: %w", err)
 	}
 	for i, stream := range unknown {
-		p.tips[p.streams[stream]] = tips[i]
+		at := &p.ends[p.streams[stream]]
+		at.Tip, at.news = tips[i], true
 	}
 	return nil
 }
@@ -164,8 +177,8 @@ func (c *committer) recall(p *plan, appends []*pending) error {
 // tip is where a stream ends before a plan, as far as the committer knows.
 func (c *committer) tip(p *plan, stream StreamID) (Tip, bool) {
 	if p.after != nil {
-		if slot, ok := p.after.streams[stream]; ok && p.after.tips[slot].First != 0 {
-			return p.after.tips[slot], true
+		if slot, ok := p.after.streams[stream]; ok && p.after.ends[slot].First != 0 {
+			return p.after.ends[slot].Tip, true
 		}
 	}
 	return c.known.tip(stream)
@@ -178,7 +191,7 @@ func (p *plan) take(a *pending, at *stamp) {
 		return
 	}
 	for i, e := range a.append.Expect {
-		if actual := p.tips[a.tips[i]].Version; actual != e.Version {
+		if actual := p.ends[a.ends[i]].Version; actual != e.Version {
 			p.conflicts = append(p.conflicts, conflict{pending: a, err: &ConflictError{Stream: e.Stream, Expected: e.Version, Actual: actual}})
 			return
 		}
@@ -193,14 +206,14 @@ func (p *plan) take(a *pending, at *stamp) {
 		draft := &a.drafts[i]
 		batch.Head.Position++
 		batch.Head.RecordedAt = at.time
-		tip := &p.tips[a.tips[draft.expect]]
-		if tip.First == 0 {
-			tip.First = batch.Head.Position
+		end := &p.ends[a.ends[draft.expect]]
+		if end.First == 0 {
+			end.First = batch.Head.Position
 		}
-		tip.Version++
-		stream := a.append.Expect[draft.expect].Stream
-		batch.Records = append(batch.Records, draft.finish(stream, batch.Head.Position, tip.Version, at, a.append.CommandID))
-		batch.Streams = append(batch.Streams, tip.First)
+		end.Version++
+		end.news = true
+		batch.Records = append(batch.Records, draft.finish(end.stream, batch.Head.Position, end.Version, at, a.append.CommandID))
+		batch.Streams = append(batch.Streams, end.First)
 	}
 	a.planned = first
 	p.commands[a.append.CommandID] = len(batch.Commands)

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -65,12 +64,13 @@ func streamConfig(epoch uuid.UUID, first int64, settings Settings) jetstream.Str
 // ledger.events.collaboration.CollaborationAccepted.6b5f…, so that a service can subscribe to the kinds and events it needs. The
 // event is the type without its kind and version.
 func Subject(record eventstore.Record) (string, error) {
-	parts := strings.Split(record.Type, ".")
-	if len(parts) != 3 || slices.Contains(parts, "") {
+	kind, rest, _ := strings.Cut(record.Type, ".")
+	event, version, _ := strings.Cut(rest, ".")
+	if kind == "" || event == "" || version == "" || strings.Contains(version, ".") {
 		return "", fmt.Errorf("%w: the type of the event at position %d is %q, which is not of the form kind.Event.version",
 			errNoSubject, record.Position, record.Type)
 	}
-	return strings.Join([]string{SubjectPrefix, record.Stream.Kind, parts[1], record.Stream.ID.String()}, "."), nil
+	return SubjectPrefix + "." + record.Stream.Kind + "." + event + "." + record.Stream.ID.String(), nil
 }
 
 // message is a record on its way to the stream. Its body is the record's bytes.

@@ -161,7 +161,11 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 	from := eventstore.Checkpoint{Epoch: group[0].epoch, Position: group[0].position}
 	err := e.store.Follow(whileCtx, from, func(_ context.Context, page []eventstore.Record) error {
 		began, full := time.Now(), len(page) == eventstore.MaxPageEvents
-		taken = append(taken, e.facts(page)...)
+		if facts := e.facts(page); len(taken) == 0 {
+			taken = facts
+		} else {
+			taken = append(taken, facts...)
+		}
 		for _, record := range page {
 			bytes += len(record.Bytes)
 		}

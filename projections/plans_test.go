@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
 	"github.com/collabledger/collabledger/internal/sqldb/sqldbtest"
@@ -125,6 +126,53 @@ func TestASearchReadsNoMoreOfTheDirectoryThanItShows(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, found.Items, query.items)
 				require.LessOrEqual(t, rowsRead(t, v, "directory")-before, query.most+planning)
+				return nil
+			}))
+		})
+	}
+}
+
+// A client's finished tasks grow without end: a page of the list must not cost more for every one, of whatever status it is.
+func TestAListOfTasksReadsNoMoreOfThemThanItMayShow(t *testing.T) {
+	t.Parallel()
+	const limit, tasks = 4, 120
+	w := &world{ledger: newLedger(t, sqldbtest.Postgres(t))}
+	w.engine = w.open()
+	w.run(w.engine)
+	soler := w.client("Soler", domain.PlanBasic)
+	for i := range tasks {
+		id := w.task(soler, domain.Sales, fmt.Sprintf("Invoice %d", i))
+		switch i % 3 {
+		case 0:
+			w.do(soler.owner, commands.CompleteTask{TaskID: id})
+		case 1:
+			w.do(operator, commands.CancelTask{TaskID: id})
+		}
+	}
+	ctx := w.settled()
+	_, err := w.db.Write.ExecContext(ctx, "ANALYZE")
+	require.NoError(t, err)
+
+	page := Paging{Limit: limit}
+	all, err := w.engine.Tasks(ctx, soler.viewer(), TasksQuery{Client: soler.id, Paging: page})
+	require.NoError(t, err)
+	next := Paging{Limit: limit, Cursor: all.Next}
+	for name, query := range map[string]struct {
+		TasksQuery
+		most int
+	}{
+		"of any status":            {TasksQuery{Client: soler.id, Paging: page}, 3 * (limit + 1)},
+		"the next page of that":    {TasksQuery{Client: soler.id, Paging: next}, 3 * (limit + 1)},
+		"pending":                  {TasksQuery{Client: soler.id, Status: domain.TaskPending, Paging: page}, limit + 1},
+		"of one section, finished": {TasksQuery{Client: soler.id, Section: domain.Sales, Status: domain.TaskFinished, Paging: page}, limit + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, w.engine.read(ctx, func(v view) error {
+				before := rowsRead(t, v, "tasks")
+				found, err := queryTasks(ctx, v, soler.viewer(), query.TasksQuery)
+				require.NoError(t, err)
+				require.Len(t, found.Items, limit)
+				require.LessOrEqual(t, rowsRead(t, v, "tasks")-before, query.most)
 				return nil
 			}))
 		})

@@ -15,7 +15,7 @@ import (
 // tasksModel keeps the pending activities of all clients (S10).
 func tasksModel() model {
 	return model{
-		name: "tasks", version: 2,
+		name: "tasks", version: 3,
 		streams: []string{domain.TaskStream},
 		tables:  []table{tasks.table},
 		fold:    foldTasks,
@@ -38,8 +38,7 @@ type taskRow struct {
 	completedBy string    // an actor
 }
 
-// The first index finds a client's pending tasks in the order of the list, and is all that counting the overdue ones reads; the
-// second one does for tasks of any status.
+// The index finds a client's tasks of one status in the order of the list, and is all that counting the overdue ones reads.
 var tasks = mapping[uuid.UUID, taskRow]{
 	table: table{
 		name: "tasks", key: 1,
@@ -47,7 +46,7 @@ var tasks = mapping[uuid.UUID, taskRow]{
 			{"task_id", identifier}, {"client_id", identifier}, {"section", text}, {"title", text}, {"external_ref", text}, {"go_to", text}, {"status", text},
 			{"position", integer}, {"raised_at", integer}, {"due_at", integer}, {"completed_at", integer}, {"completed_by", text},
 		},
-		indexes: []string{"client_id, status, due_at, position, section", "client_id, due_at, position"},
+		indexes: []string{"client_id, status, due_at, position, section"},
 	},
 	key:  func(r *taskRow) uuid.UUID { return r.taskID },
 	args: func(id uuid.UUID) []any { return []any{id} },
@@ -130,15 +129,15 @@ func queryTasks(ctx context.Context, v view, viewer Viewer, q TasksQuery) (Page[
 	if err != nil {
 		return Page[TaskItem]{}, err
 	}
+	statuses := []domain.TaskStatus{domain.TaskPending, domain.TaskFinished, domain.TaskAbandoned}
+	if q.Status != "" {
+		if !slices.Contains(statuses, q.Status) {
+			return Page[TaskItem]{}, domain.Invalid("status", "must be pending, completed or cancelled")
+		}
+		statuses = []domain.TaskStatus{q.Status}
+	}
 	var args arguments
 	condition := "t.client_id = " + args.add(q.Client)
-	switch q.Status {
-	case "":
-	case domain.TaskPending, domain.TaskFinished, domain.TaskAbandoned:
-		condition += " AND t.status = " + args.add(q.Status)
-	default:
-		return Page[TaskItem]{}, domain.Invalid("status", "must be pending, completed or cancelled")
-	}
 	listed := make([]string, len(sections))
 	for i, section := range sections {
 		listed[i] = args.add(section)
@@ -150,10 +149,14 @@ func queryTasks(ctx context.Context, v view, viewer Viewer, q TasksQuery) (Page[
 	} else if found {
 		condition += " AND (t.due_at, t.position) > (" + args.add(from.DueAt) + ", " + args.add(from.Position) + ")"
 	}
+	const order = " ORDER BY t.due_at, t.position LIMIT "
+	found := make([]string, len(statuses)) // of each status as many as the page may have, for the index has only these in order
+	for i, status := range statuses {
+		found[i] = "SELECT * FROM (SELECT * FROM {tasks} t WHERE " + condition + " AND t.status = " + args.add(status) + order + args.add(limit+1) + ") AS listed"
+	}
 	lines, err := collect(ctx, v, `SELECT t.task_id, t.client_id, t.section, t.title, t.external_ref, t.go_to, t.status,
 			t.raised_at, t.due_at, t.completed_at, t.completed_by, n.name, t.due_at, t.position
-		FROM {tasks} t JOIN {account_names} n ON n.account_id = t.client_id
-		WHERE `+condition+` ORDER BY t.due_at, t.position LIMIT `+args.add(limit+1), args,
+		FROM (`+strings.Join(found, " UNION ALL ")+`) t JOIN {account_names} n ON n.account_id = t.client_id`+order+args.add(limit+1), args,
 		func(scan func(...any) error) (taskLine, error) { return scanTask(scan, v.now) })
 	if err != nil {
 		return Page[TaskItem]{}, fmt.Errorf("query tasks: %w", err)
