@@ -188,7 +188,7 @@ func (p *pipeline) sameEvent(ctx context.Context, stream jetstream.Stream, posit
 	return nil
 }
 
-// publish sends a page on its way, and waits only where the window is full.
+// publish sends a page on its way, and waits only where the window is full, or at the end of a busy log for more to send.
 func (p *pipeline) publish(ctx context.Context, page []eventstore.Record) error {
 	if p.standby {
 		var err error
@@ -196,6 +196,7 @@ func (p *pipeline) publish(ctx context.Context, page []eventstore.Record) error 
 			return err
 		}
 	}
+	busy := len(page) >= busyPage && len(page) < eventstore.MaxPageEvents
 	for len(page) > 0 {
 		group := page[:min(p.group, len(page))]
 		select {
@@ -210,6 +211,9 @@ func (p *pipeline) publish(ctx context.Context, page []eventstore.Record) error 
 		}
 		page = page[len(group):]
 		p.group = min(2*p.group, maxGroup)
+	}
+	if busy {
+		return rest(ctx, gatherPause)
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 const (
 	maxGroup      = 32                     // events of which the broker confirms the last one
 	window        = 8                      // groups on their way to the broker at a time; at their largest 66 MiB, half of what it queues
+	busyPage      = 16                     // events that the end of the log gave at once, so that more are on their way
+	gatherPause   = 8 * time.Millisecond   // at most, for these to gather: every wake-up costs relay and broker, whatever it brings
 	confirmWait   = 5 * time.Second        // for the broker to confirm a group
 	requestWait   = 5 * time.Second        // for the broker to answer a question about the stream
 	watchEvery    = time.Second            // between two looks at the stream, which tell what no event tells

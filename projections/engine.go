@@ -24,12 +24,13 @@ import (
 
 // Limits of the engine.
 const (
-	waitPoll         = 50 * time.Millisecond // between two looks at the checkpoints, which another node may be moving
-	recheckInterval  = time.Second           // after which a follower that waits looks whether another model has joined
-	maxAttempts      = 5                     // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
-	maxQueryAttempts = 3                     // of a query whose tables were replaced under it
-	rollbackTimeout  = 5 * time.Second       // for a transaction that has only read to end
-	maxRest          = 50 * time.Millisecond // between two pages at the log's end
+	waitPoll         = 50 * time.Millisecond  // between two looks at the checkpoints, which another node may be moving
+	recheckInterval  = time.Second            // after which a follower that waits looks whether another model has joined
+	maxAttempts      = 5                      // at one event, or at one step of a rebuild; then the model stops, or the rebuild ends
+	maxQueryAttempts = 3                      // of a query whose tables were replaced under it
+	rollbackTimeout  = 5 * time.Second        // for a transaction that has only read to end
+	restRatio        = 4                      // times as long as the last page took: models that follow a busy log take a fifth of the time
+	maxRest          = 250 * time.Millisecond // between two pages at the log's end
 )
 
 // Fact is one event of the log as a fold sees it: decoded once for all models, which only read it.

@@ -190,13 +190,13 @@ func (e *Engine) followGroup(ctx context.Context, group []follower) error {
 	return nil
 }
 
-// rest lets events gather for the next page for as long as the last one took: the end of a busy log would be made of many small
-// pages, and one of many events costs little more than one of a few. Nobody who waits for a position waits for this.
+// rest lets events gather for the next page, the longer the longer the last one took: the end of a busy log would be made of many
+// small pages, and one of many events costs little more than one of a few. Nobody who waits for a position waits for this.
 func (e *Engine) rest(ctx context.Context, took time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-e.hurry:
-	case <-time.After(min(took, maxRest)):
+	case <-time.After(min(restRatio*took, maxRest)):
 	}
 }
 
