@@ -16,6 +16,7 @@ import (
 	"github.com/collabledger/collabledger/commands"
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
+	"github.com/collabledger/collabledger/internal/sqldb"
 )
 
 // tally is a row of the tests' own read model: how many events of a stream it has counted.
@@ -208,6 +209,31 @@ func TestAStoppedModelIsTriedAgainAtTheNextStart(t *testing.T) {
 		require.Equal(t, 4, counted(t, mended, "bad"))
 		require.Equal(t, 4, counted(t, mended, "good"))
 		require.Empty(t, statusOf(t, mended, "bad").Error)
+	})
+}
+
+// What all models write is sent to the database together: the one that it refuses is told from the others all the same.
+func TestAModelWhoseTableRefusesAnEventStopsAloneBeforeIt(t *testing.T) {
+	eachLedger(t, func(t *testing.T, l *ledger) {
+		l.business("One")
+		bad := l.business("Two")
+		l.business("Three")
+		engine := l.open(tallyModel("first", 1, nil), tallyModel("picky", 1, nil), tallyModel("third", 1, nil))
+		refuse := "ALTER TABLE picky_g1 ADD CONSTRAINT two_is_refused CHECK (stream <> '%s')"
+		if l.db.Dialect == sqldb.SQLite {
+			refuse = "CREATE TRIGGER two BEFORE INSERT ON picky_g1 WHEN NEW.stream = '%s' BEGIN SELECT RAISE(ABORT, 'two_is_refused'); END"
+		}
+		_, err := l.db.Write.ExecContext(t.Context(), fmt.Sprintf(refuse, bad.id))
+		require.NoError(t, err)
+
+		l.run(engine)
+		status := becomes(t, engine, "picky", stopped)
+		require.EqualValues(t, 1, status.Position)
+		require.Contains(t, status.Error, "two_is_refused")
+		for _, name := range []string{"first", "third"} {
+			require.Eventually(t, func() bool { return counted(t, engine, name) == 3 }, patience, waitPoll)
+			require.Equal(t, string(live), statusOf(t, engine, name).State)
+		}
 	})
 }
 
