@@ -42,6 +42,7 @@ func Embed(ctx context.Context, dir, listen string, log *slog.Logger) (*Embedded
 		StoreDir:          dir,
 		DontListen:        listen == "",
 		NoSigs:            true, // the process's signals are its own business
+		NoSublistCache:    true, // nearly every event has a subject of its own, which the cache would hold in vain
 	}}
 	if listen != "" {
 		var err error
