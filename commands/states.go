@@ -124,6 +124,13 @@ func (s *States) get(stream eventstore.StreamID) (cachedState, bool) {
 	return s.cached.Get(stream)
 }
 
+// peek is get for who only keeps a state right: that does not make it one in use.
+func (s *States) peek(stream eventstore.StreamID) (cachedState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cached.Peek(stream)
+}
+
 // put keeps the newer of two states: a slow reader must not set the cache back.
 func (s *States) put(stream eventstore.StreamID, entry cachedState) {
 	s.mu.Lock()
@@ -165,7 +172,7 @@ func (s *States) advance(records []eventstore.Record) {
 
 func (s *States) advanceStream(records []eventstore.Record) {
 	stream := records[0].Stream
-	entry, ok := s.get(stream)
+	entry, ok := s.peek(stream)
 	if !ok {
 		return
 	}

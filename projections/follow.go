@@ -311,9 +311,13 @@ func (e *Engine) leavesNobody(ctx context.Context, tx *sql.Tx, from checkpoint) 
 	return nil
 }
 
-// foldAll folds a page into each generation of a group, all at the same time, and writes what has changed.
+// foldAll folds a page into each generation of a group, and writes what has changed: into all at the same time when they are far
+// behind, else into one after the other, so that whoever submits commands meanwhile finds a processor.
 func (e *Engine) foldAll(ctx context.Context, s session, group []follower, page []Fact) error {
 	var folding errgroup.Group // without a context: a statement that is interrupted would cost the connection
+	if len(page) < maxBehindEvents {
+		folding.SetLimit(1)
+	}
 	for _, f := range group {
 		folding.Go(func() error {
 			return f.fold(ctx, e.tx(s, f), page)
