@@ -99,7 +99,7 @@ type kpisInput struct {
 type tasksInput struct {
 	Client  uuid.UUID         `query:"client" required:"true" doc:"The client"`
 	Section domain.Section    `query:"section" enum:"sales,expenses,banking,inbox,contacts,journal" doc:"Only of this section"`
-	Status  domain.TaskStatus `query:"status" enum:"pending,completed" doc:"Only these"`
+	Status  domain.TaskStatus `query:"status" enum:"pending,completed,cancelled" doc:"Only these"`
 	Paging
 }
 

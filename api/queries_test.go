@@ -286,6 +286,17 @@ func TestListsHavePages(t *testing.T) {
 	require.Equal(t, whole.Items, pieces)
 }
 
+func TestTasksOfEachStatusCanBeAskedFor(t *testing.T) {
+	w := startWorld(t)
+	client := url.Values{"client": {w.espiga.account.String()}}
+	for _, status := range []domain.TaskStatus{domain.TaskPending, domain.TaskFinished, domain.TaskAbandoned} {
+		client.Set("status", string(status))
+		for _, task := range query[projections.Page[projections.TaskItem]](w, w.espiga, "/v1/tasks", client).Items {
+			require.Equal(t, status, task.Status)
+		}
+	}
+}
+
 func TestParametersAreChecked(t *testing.T) {
 	w := startWorld(t)
 	head, err := w.config.Store.Head(t.Context())
