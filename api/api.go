@@ -60,15 +60,13 @@ type FeedStatus struct {
 // edge is the handler of all routes.
 type edge struct {
 	Config
-	operator     domain.Actor
-	operatorName string            // in records
-	operatorKey  [sha256.Size]byte // the key's hash, so that comparing takes the same time whatever is compared
-	catalog      *domain.Catalog
-	mux          *http.ServeMux
-	huma         huma.API
-	metrics      *metrics
-	ending       context.Context // ends the streams
-	streams      chan struct{}   // holds one for each open stream
+	operatorKey [sha256.Size]byte // the key's hash, so that comparing takes the same time whatever is compared
+	catalog     *domain.Catalog
+	mux         *http.ServeMux
+	huma        huma.API
+	metrics     *metrics
+	ending      context.Context // ends the streams
+	streams     chan struct{}   // holds one for each open stream
 }
 
 // New makes the handler of all routes. Streams end when ctx ends, so that a server can shut down.
@@ -77,16 +75,13 @@ func New(ctx context.Context, config Config) (http.Handler, error) {
 		return nil, errors.New("the HTTP edge needs an operator key: without one, everybody would have it")
 	}
 	adaptHuma()
-	operator := domain.Actor{Kind: domain.ActorService, Name: "operator", Reviews: true}
 	e := &edge{
-		Config:       config,
-		operator:     operator,
-		operatorName: operator.String(),
-		operatorKey:  sha256.Sum256([]byte(config.OperatorKey)),
-		catalog:      domain.NewCatalog(),
-		mux:          http.NewServeMux(),
-		ending:       ctx,
-		streams:      make(chan struct{}, MaxStreams),
+		Config:      config,
+		operatorKey: sha256.Sum256([]byte(config.OperatorKey)),
+		catalog:     domain.NewCatalog(),
+		mux:         http.NewServeMux(),
+		ending:      ctx,
+		streams:     make(chan struct{}, MaxStreams),
 	}
 	e.metrics = newMetrics(e)
 	e.huma = humago.New(e.mux, huma.Config{

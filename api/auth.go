@@ -54,13 +54,14 @@ func (e *edge) actor(headers http.Header) (domain.Actor, error) {
 	if subtle.ConstantTimeCompare(hash[:], e.operatorKey[:]) != 1 {
 		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated, Code: "unknown_key", Detail: "the ledger does not know this key"}
 	}
+	operator := domain.Actor{Kind: domain.ActorService, Name: "operator", Reviews: true}
 	// An empty Ledger-Act-As is malformed, not absent: a service that forgot to fill it in must not get the operator's rights.
 	actAs, given := headers["Ledger-Act-As"]
 	if !given {
-		return e.operator, nil
+		return operator, nil
 	}
 	person, err := parseActAs(actAs[0])
-	person.Via = e.operatorName
+	person.Via = operator.String()
 	return person, err
 }
 

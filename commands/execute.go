@@ -94,12 +94,12 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 	if r.ID == uuid.Nil {
 		return Answer{}, domain.Invalid("Idempotency-Key", "a UUID that is not all zeros")
 	}
-	s, err := hashRequest(r, spec, command)
+	hashed, err := hashRequest(r, spec, command)
 	if err != nil {
 		return Answer{}, storeError(err)
 	}
 	for attempt := 1; ; attempt++ {
-		answer, again, err := x.attempt(ctx, s, attempt == 1)
+		answer, again, err := x.attempt(ctx, hashed, attempt == 1)
 		if err == nil {
 			return answer, nil
 		}
@@ -118,28 +118,28 @@ func (x *Executor) Execute(ctx context.Context, r Request) (Answer, error) {
 }
 
 // attempt decides and appends once. again tells whether the failure was a race lost on states that are no longer current.
-func (x *Executor) attempt(ctx context.Context, s hashedRequest, guess bool) (answer Answer, again bool, err error) {
+func (x *Executor) attempt(ctx context.Context, r hashedRequest, guess bool) (answer Answer, again bool, err error) {
 	d := &Decision{
-		Actor: s.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess, internalWebhooks: x.AllowInternalWebhooks,
+		Actor: r.Actor, Now: x.now(), ctx: ctx, states: x.States, newID: x.NewID, guess: guess, internalWebhooks: x.AllowInternalWebhooks,
 		expect: make([]eventstore.StreamVersion, 0, usualStreams), loaded: make([]cachedState, 0, usualStreams),
 	}
-	if err := s.command.Decide(d); err != nil {
-		return x.rejected(ctx, s, d, err)
+	if err := r.command.Decide(d); err != nil {
+		return x.rejected(ctx, r, d, err)
 	}
-	if err := d.checkVersion(s.IfVersion); err != nil {
-		return x.rejected(ctx, s, d, err)
+	if err := d.checkVersion(r.IfVersion); err != nil {
+		return x.rejected(ctx, r, d, err)
 	}
 	events, err := d.events()
 	if err != nil {
 		return Answer{}, false, err
 	}
-	actor, onBehalfOf := s.actor, ""
-	if s.Actor.Via != "" {
-		actor, onBehalfOf = s.Actor.Via, actor
+	actor, onBehalfOf := r.actor, ""
+	if r.Actor.Via != "" {
+		actor, onBehalfOf = r.Actor.Via, actor
 	}
 	appended, err := x.Store.Append(ctx, eventstore.Append{
-		CommandID: s.ID, BodyHash: s.hash, Expect: d.expect, Events: events, Before: d.before,
-		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: s.CorrelationID, CausationID: s.CausationID, TraceParent: s.TraceParent,
+		CommandID: r.ID, BodyHash: r.hash, Expect: d.expect, Events: events, Before: d.before,
+		Actor: actor, OnBehalfOf: onBehalfOf, CorrelationID: r.CorrelationID, CausationID: r.CausationID, TraceParent: r.TraceParent,
 	})
 	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 		x.States.lost(conflict)
@@ -152,28 +152,28 @@ func (x *Executor) attempt(ctx context.Context, s hashedRequest, guess bool) (an
 		return Answer{}, false, err
 	}
 	if appended.Repeated {
-		answer, err = x.repeat(s, appended)
+		answer, err = x.repeat(r, appended)
 		return answer, false, err
 	}
 	if n := len(appended.Records); n > 0 {
 		x.States.learn(d, appended.Records[n-1].RecordedAt)
 	}
-	answer, err = x.answer(s, appended, d.facts(nil))
+	answer, err = x.answer(r, appended, d.facts(nil))
 	return answer, false, err
 }
 
 // rejected makes sure that a refusal is true: a command that was accepted before gets its first answer, and a refusal based on
 // states that have changed meanwhile is decided again.
-func (x *Executor) rejected(ctx context.Context, s hashedRequest, d *Decision, refusal error) (Answer, bool, error) {
-	record, appended, found, err := x.Store.Command(ctx, s.ID)
+func (x *Executor) rejected(ctx context.Context, r hashedRequest, d *Decision, refusal error) (Answer, bool, error) {
+	record, appended, found, err := x.Store.Command(ctx, r.ID)
 	if err != nil {
 		return Answer{}, false, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 	}
 	if found {
-		if record.BodyHash != s.hash {
+		if record.BodyHash != r.hash {
 			return Answer{}, false, eventstore.ErrCommandReused
 		}
-		answer, err := x.repeat(s, appended)
+		answer, err := x.repeat(r, appended)
 		return answer, false, err
 	}
 	streams := make([]eventstore.StreamID, len(d.expect))
@@ -210,21 +210,21 @@ func (d *Decision) checkVersion(want *int64) error {
 }
 
 // repeat rebuilds the answer to a command that was accepted before from what the log holds.
-func (x *Executor) repeat(s hashedRequest, appended eventstore.Appended) (Answer, error) {
+func (x *Executor) repeat(r hashedRequest, appended eventstore.Appended) (Answer, error) {
 	events, err := x.States.decode(appended.Records)
 	if err != nil {
 		return Answer{}, err
 	}
-	return x.answer(s, appended, events)
+	return x.answer(r, appended, events)
 }
 
 // answer makes the answer from the command and its events alone, so that it is the same whenever it is given.
-func (x *Executor) answer(s hashedRequest, appended eventstore.Appended, events []domain.Event) (Answer, error) {
-	result, err := s.spec.result(x, s.command, events)
+func (x *Executor) answer(r hashedRequest, appended eventstore.Appended, events []domain.Event) (Answer, error) {
+	result, err := r.spec.result(x, r.command, events)
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{CommandID: s.ID, Position: appended.Last, Events: make([]EventRef, len(appended.Records)), Result: result, Repeated: appended.Repeated}
+	answer := Answer{CommandID: r.ID, Position: appended.Last, Events: make([]EventRef, len(appended.Records)), Result: result, Repeated: appended.Repeated}
 	for i, record := range appended.Records {
 		answer.Events[i] = EventRef{Type: record.Type, Stream: record.Stream.String(), Version: record.Version, Position: record.Position}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/text/language"
+
+	"github.com/collabledger/collabledger/domain"
 )
 
 // Bounds of the times that a command may name, in years.
@@ -17,9 +19,6 @@ const (
 	EarliestYear = 2000
 	LatestYear   = 2200
 )
-
-// uuidLength is that of a UUID with hyphens, in characters; Parse takes other forms as well.
-const uuidLength = 36
 
 // hasControl finds what no text of a command may hold: control characters other than line feed and tab, and the character
 // that stands for bytes which were not UTF-8.
@@ -41,7 +40,7 @@ func checkFormat(format, text string) string {
 			return "must be an absolute https URL without credentials"
 		}
 	case "uuid":
-		if id, err := uuid.Parse(text); err != nil || id == uuid.Nil || len(text) != uuidLength || text != strings.ToLower(text) {
+		if id, ok := domain.ParseUUID(text); !ok || id == uuid.Nil {
 			return "must be a UUID in lower case with hyphens, not all zeros"
 		}
 	case "country":

@@ -49,10 +49,10 @@ func ParseActor(name string) (a Actor, ok bool) {
 	switch a.Kind {
 	case ActorUser:
 		account, user, found := strings.Cut(rest, "/")
-		accountID, err1 := uuid.Parse(account)
-		userID, err2 := uuid.Parse(user)
+		accountID, ok1 := ParseUUID(account)
+		userID, ok2 := ParseUUID(user)
 		a.AccountID, a.UserID = accountID, userID
-		ok = found && err1 == nil && err2 == nil && isPlainUUID(account) && isPlainUUID(user)
+		ok = found && ok1 && ok2
 	case ActorReviewer, ActorService, ActorSystem:
 		a.Name = rest
 		ok = rest != ""
@@ -63,9 +63,10 @@ func ParseActor(name string) (a Actor, ok bool) {
 	return a, true
 }
 
-// isPlainUUID tells whether a UUID is written as String writes it: uuid.Parse takes other forms too.
-func isPlainUUID(text string) bool {
-	return len(text) == len("01234567-89ab-cdef-0123-456789abcdef") && !strings.ContainsAny(text, "ABCDEF")
+// ParseUUID reads a UUID as String writes it, in lower case with hyphens, so that each has one name; uuid.Parse takes other forms too.
+func ParseUUID(text string) (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(text)
+	return id, err == nil && len(text) == len("01234567-89ab-cdef-0123-456789abcdef") && text == strings.ToLower(text)
 }
 
 // mustBeService lets only services of the platform through.

@@ -50,8 +50,8 @@ func (q *statements) send(ctx context.Context, s session) (of int, err error) {
 		done, err = q.sendTo(ctx, driverConn.(*stdlib.Conn).Conn())
 		return err
 	})
-	of = slices.IndexFunc(q.ends, func(end int) bool { return min(done, len(q.texts)-1) < end })
-	return of, err
+	failed := min(done, len(q.texts)-1) // what goes wrong behind the last one counts as its failure
+	return slices.IndexFunc(q.ends, func(end int) bool { return failed < end }), err
 }
 
 // sendTo tells how many statements were done.
@@ -97,7 +97,7 @@ type encodedArray []byte
 func (c column) encodedArray(rows [][]any, i int) (any, error) {
 	const (
 		header  = 5 * 4
-		element = 4 + 16 // bytes of most, at most
+		element = 4 + 16 // unless it is a longer text
 	)
 	array := make(encodedArray, 0, header+len(rows)*element)
 	for _, part := range []uint32{1, 0, c.kind.elementType(), uint32(len(rows)), 1} {
