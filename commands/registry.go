@@ -61,12 +61,12 @@ func does[C Command](step, name, summary string, example C) Spec {
 // creates lists a command whose answer tells what it created. The result is made from the command and its events alone, so that
 // a repeated command has the same.
 func creates[C Command, R any](step, name, summary string, example C, result func(*Executor, C, []domain.Event) (R, error)) Spec {
+	decode := domain.DecoderOf[C]()
 	return Spec{
 		Name: name, Step: step, Summary: summary, Example: example,
 		Request: reflect.TypeFor[C](), Result: reflect.TypeFor[R](),
 		decode: func(body []byte) (Command, error) {
-			var c C
-			err := json.Unmarshal(body, &c)
+			c, err := decode(body)
 			return c, err
 		},
 		result: func(x *Executor, c Command, events []domain.Event) (any, error) {

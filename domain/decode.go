@@ -3,6 +3,7 @@ package domain
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,9 +19,27 @@ const (
 	uuidLength     = 36 // bytes of a UUID's text in its usual form
 )
 
-// decoder reads values of one type in a fraction of the time that encoding/json takes, from JSON as the ledger itself writes it:
-// compact, each field once, in the order of the struct. It refuses everything else, which is then left to encoding/json: what it
-// does accept means the same to both.
+// DecoderOf makes what reads values of one type from JSON. What it makes of a text is what encoding/json makes of it, but null, which is no
+// value; JSON as the ledger itself writes it takes it a fraction of the time.
+func DecoderOf[T any]() func(data []byte) (T, error) {
+	plain := decoderOf(reflect.TypeFor[T]())
+	return func(data []byte) (value T, err error) {
+		if read := new(T); plain.accepts(data, read) {
+			return *read, nil
+		}
+		var read *T
+		if err := json.Unmarshal(data, &read); err != nil {
+			return value, err
+		}
+		if read == nil {
+			return value, errors.New("is null")
+		}
+		return *read, nil
+	}
+}
+
+// decoder reads values of one type from JSON as the ledger itself writes it: compact, each field once, in the order of the struct. It
+// refuses everything else, which is then left to encoding/json: what it does accept means the same to both.
 type decoder func(in *input, value reflect.Value) bool
 
 // input is what is left of a JSON text.
@@ -48,6 +67,8 @@ func decoderOf(t reflect.Type) decoder {
 		return decodeString
 	case reflect.Int, reflect.Int64:
 		return decodeInt
+	case reflect.Pointer:
+		return decodePointer(decoderOf(t.Elem()))
 	case reflect.Slice:
 		return decodeSlice(decoderOf(t.Elem()))
 	case reflect.Map:
@@ -125,6 +146,16 @@ func decodeInt(in *input, value reflect.Value) bool {
 	*in = (*in)[digits:]
 	value.SetInt(number)
 	return err == nil && !value.OverflowInt(number)
+}
+
+func decodePointer(element decoder) decoder {
+	if element == nil {
+		return nil
+	}
+	return func(in *input, value reflect.Value) bool {
+		value.Set(reflect.New(value.Type().Elem()))
+		return element(in, value.Elem())
+	}
 }
 
 func decodeSlice(element decoder) decoder {

@@ -1,9 +1,7 @@
 package domain
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -62,19 +60,13 @@ func describe[E Event](title string, example E, earlier ...EventType) EventType 
 func shapeOf[E Event](example E) EventType {
 	name := example.EventType()
 	stream, _, _ := strings.Cut(name, ".")
-	decoder := decoderOf(reflect.TypeFor[E]())
+	decode := DecoderOf[E]()
 	return EventType{Name: name, Stream: stream, Example: example, decode: func(data []byte) (Event, error) {
-		if event := new(E); decoder.accepts(data, event) {
-			return *event, nil
-		}
-		var event *E
-		if err := json.Unmarshal(data, &event); err != nil {
+		event, err := decode(data)
+		if err != nil {
 			return nil, fmt.Errorf("data of %s: %w", name, err)
 		}
-		if event == nil {
-			return nil, fmt.Errorf("data of %s: is null", name)
-		}
-		return *event, nil
+		return event, nil
 	}}
 }
 
