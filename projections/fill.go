@@ -22,7 +22,7 @@ const (
 	maxSQLiteBatch   = 16 << 20         // likewise; smaller, because everybody else who writes waits meanwhile
 	maxAppending     = 16 << 20         // bytes of records until generations that append are written: no row of those is written again
 	pagesAhead       = 8                // that are decoded before they are folded
-	maxAtOnce        = 4                // transactions that write or index generations at the same time
+	maxAtOnce        = 4                // transactions that write, index or drop generations at the same time
 )
 
 // fillLimits are the limits that matter to what a filling does. Tests make them small.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/collabledger/collabledger/domain"
 	"github.com/collabledger/collabledger/eventstore"
@@ -330,15 +331,16 @@ func (e *Engine) dropRetired(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var dropping errgroup.Group
+	dropping.SetLimit(maxAtOnce)
 	for _, c := range all {
-		if c.state != retired {
-			continue
-		}
-		if err := e.inTx(ctx, func(tx *sql.Tx) error { return dropGeneration(ctx, tx, c) }); err != nil {
-			return err
+		if c.state == retired {
+			dropping.Go(func() error {
+				return e.inTx(ctx, func(tx *sql.Tx) error { return dropGeneration(ctx, tx, c) })
+			})
 		}
 	}
-	return nil
+	return dropping.Wait()
 }
 
 // dropGeneration drops a generation's tables and its checkpoint.
