@@ -308,12 +308,12 @@ func (f *failing) ReadStream(ctx context.Context, stream eventstore.StreamID, af
 	return f.Backend.ReadStream(ctx, stream, after, limit)
 }
 
-func (f *failing) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) func() error {
+func (f *failing) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) func() error {
 	return func() error {
 		if hold := f.hold.Load(); hold != nil {
 			(*hold)()
 		}
-		return f.Backend.Commit(ctx, from, batch)()
+		return f.Backend.Commit(ctx, from, batch, behind)()
 	}
 }
 

@@ -18,7 +18,7 @@ var (
 //
 // A Backend decides nothing. The committer keeps the head and the tips of streams in memory, and the head's compare-and-set
 // in Commit tells it whether its memory was still right. Lock, Unlock and Commit are called by one goroutine, the others by any;
-// and none of the three before the last Commit's outcome is known.
+// and none of the three before the last Commit's outcome is known, but a Commit behind another one.
 type Backend interface {
 	// Head reads the log's end.
 	Head(ctx context.Context) (Head, error)
@@ -33,7 +33,13 @@ type Backend interface {
 	//
 	// Commit itself only sends the batch, if that is a step of its own. What it returns does the rest and waits for the answer,
 	// in whatever goroutine, while ctx goes on.
-	Commit(ctx context.Context, from Head, batch Batch) (outcome func() error)
+	//
+	// behind tells that the outcome of the Commit before is not known yet, and is called for first. Then the batch is written only if
+	// that one was, else the answer is ErrFenced: where the head is does not tell, for another node may have moved it just as far.
+	Commit(ctx context.Context, from Head, batch Batch, behind bool) (outcome func() error)
+	// Behind is from how many events on a batch is better sent behind one that is being written than with what comes meanwhile; 0:
+	// none is, and none is ever sent so.
+	Behind() int
 	// Lock waits for its turn and then keeps other nodes from moving the head until Commit or Unlock. It answers the head and
 	// what the streams' tips became after position after, in the log's order, one tip for each event, MaxTail at most. It
 	// drops whatever connection or lock was left from before.

@@ -2,6 +2,8 @@ package eventstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -10,8 +12,9 @@ import (
 
 // Limits of one batch.
 const (
-	enoughEvents  = 256              // in a batch that does not linger for more
-	commitTimeout = 10 * time.Second // for one transaction; then its outcome is unknown
+	enoughEvents   = 256              // in a batch that does not linger for more
+	maxBehindBytes = 1 << 20          // of data, that are sent while the database has others to read first
+	commitTimeout  = 10 * time.Second // for one transaction; then its outcome is unknown
 )
 
 // committer is the one goroutine that decides a store's appends (group commit): it takes all that wait, decides them in memory
@@ -62,19 +65,27 @@ func (c *committer) isPlain(p *plan) bool {
 	return p.err == nil && len(p.batch.Commands) > 0 && c.lockFirst == 0 && !c.doubtful && !slices.ContainsFunc(p.appends, (*pending).isGivenUp)
 }
 
-// fly commits a plan while the next one gathers. It comes back with the next one when that is better off to gather some more:
-// when it is small still, and those who are answered now may come back with another append.
+// flight is a plan on its way to the database.
+type flight struct {
+	*plan
+	committed <-chan error    // what came of it
+	over      <-chan struct{} // closed when that is known
+}
+
+// fly commits a plan while the next one gathers, and that behind it, and so on. It comes back with the next one when that is better
+// off to gather some more: when it is small still, and those who are answered now may come back with another append.
 func (c *committer) fly(p *plan) (next *plan) {
-	committed := c.launch(p)
+	first, next := c.launch(p, nil), newPlan(p.batch.Head, p)
 	for {
-		next = newPlan(p.batch.Head, p)
-		if err := c.gatherDuring(next, committed); err != nil {
-			c.settle(p.appends, err)
+		second, gathering, err := c.gatherDuring(next, first)
+		next = gathering
+		switch {
+		case err != nil:
+			c.fail(first, err, second)
 			c.settle(next.appends, nil)
 			return newPlan(c.head, nil)
-		}
-		if next.events < enoughEvents || !c.isPlain(next) {
-			c.finish(p)
+		case second == nil && (next.events < enoughEvents || !c.isPlain(next)):
+			c.finish(first.plan)
 			next.after = nil
 			if c.carried == nil {
 				if more := c.next(next); more != nil {
@@ -82,26 +93,55 @@ func (c *committer) fly(p *plan) (next *plan) {
 				}
 			}
 			return next
+		case second == nil:
+			second, next = c.launch(next, nil), newPlan(next.batch.Head, next)
 		}
-		committed = c.launch(next)
-		c.finish(p)
-		next.after = nil
-		p = next
+		c.finish(first.plan)
+		second.after = nil
+		first = second
 	}
 }
 
-// launch has the database write a plan, and tells what came of it. The plan is sent before anything else is done: a goroutine
-// that is to send it would have to wait until all who are answered meanwhile have had their turn.
-func (c *committer) launch(p *plan) <-chan error {
+// launch has the database write a plan, behind another one or not, and tells what came of it. The plan is sent before anything else
+// is done: a goroutine that is to send it would have to wait until all who are answered meanwhile have had their turn.
+func (c *committer) launch(p *plan, before *flight) *flight {
 	c.gathered.Store(0)
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	outcome := c.backend.Commit(ctx, p.from, p.batch)
-	committed := make(chan error, 1)
+	outcome := c.backend.Commit(ctx, p.from, p.batch, before != nil)
+	committed, over := make(chan error, 1), make(chan struct{})
 	go func() {
 		defer cancel()
+		defer close(over)
+		if before != nil {
+			<-before.over
+		}
 		committed <- outcome()
 	}()
-	return committed
+	return &flight{plan: p, committed: committed, over: over}
+}
+
+// mayFollow tells whether a plan is worth sending behind one that is being written. Half as large as that is large enough: then the
+// database always has one to write, while those whom the other one answers come back.
+func (c *committer) mayFollow(p *plan, first *flight) bool {
+	least := c.backend.Behind()
+	return least > 0 && p.events >= max(least, first.events/2) && p.size <= maxBehindBytes && c.isPlain(p)
+}
+
+// fail settles a plan that was not written, or may not have been, and the one that was sent behind it.
+func (c *committer) fail(first *flight, refusal error, second *flight) {
+	if second == nil {
+		c.settle(first.appends, refusal)
+		return
+	}
+	behind := <-second.committed // before anything else is asked of the connection
+	switch {
+	case behind == nil:
+		behind = fmt.Errorf("written behind a batch of which this is not known: %w", refusal)
+	case errors.Is(behind, ErrFenced):
+		behind = nil
+	}
+	c.settle(first.appends, refusal)
+	c.settle(second.appends, behind)
 }
 
 // finish answers the appends of a plan that is in the log, and remembers what it says.
@@ -167,22 +207,29 @@ func (c *committer) gather(p *plan, first *pending) {
 	}
 }
 
-// gatherDuring gathers a plan until the one before it is committed or refused.
-func (c *committer) gatherDuring(p *plan, committed <-chan error) error {
-	if carried := c.carried; carried != nil {
-		c.carried = nil
-		c.gather(p, carried)
-	}
-	for c.carried == nil {
+// gatherDuring gathers a plan until the one before it is committed or refused. Once it is worth it, the plan is sent as the second, and
+// another one gathered behind that.
+func (c *committer) gatherDuring(next *plan, first *flight) (second *flight, gathering *plan, err error) {
+	for {
+		if carried := c.carried; carried != nil && len(next.appends) == 0 {
+			c.carried = nil
+			c.gather(next, carried)
+		}
+		if second == nil && c.mayFollow(next, first) {
+			second, next = c.launch(next, first), newPlan(next.batch.Head, next)
+			continue
+		}
+		if c.carried != nil {
+			return second, next, <-first.committed
+		}
 		select {
-		case err := <-committed:
-			return err
-		case next, open := <-c.queue:
+		case err := <-first.committed:
+			return second, next, err
+		case more, open := <-c.queue:
 			if !open {
-				return <-committed
+				return second, next, <-first.committed
 			}
-			c.gather(p, next)
+			c.gather(next, more)
 		}
 	}
-	return <-committed
 }

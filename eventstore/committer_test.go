@@ -91,7 +91,7 @@ func (unreachable) Head(context.Context) (Head, error) { return Head{}, errUnrea
 func (unreachable) Lock(context.Context, int64) (Head, []Tip, error) {
 	return Head{}, nil, errUnreachable
 }
-func (unreachable) Commit(context.Context, Head, Batch) func() error {
+func (unreachable) Commit(context.Context, Head, Batch, bool) func() error {
 	return func() error { return errUnreachable }
 }
 

@@ -176,9 +176,9 @@ func (c *committer) recall(p *plan, appends []*pending) error {
 
 // tip is where a stream ends before a plan, as far as the committer knows.
 func (c *committer) tip(p *plan, stream StreamID) (Tip, bool) {
-	if p.after != nil {
-		if slot, ok := p.after.streams[stream]; ok && p.after.ends[slot].First != 0 {
-			return p.after.ends[slot].Tip, true
+	for before := p.after; before != nil; before = before.after {
+		if slot, ok := before.streams[stream]; ok && before.ends[slot].First != 0 {
+			return before.ends[slot].Tip, true
 		}
 	}
 	return c.known.tip(stream)

@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -171,12 +173,12 @@ func (b *cutOff) Lock(ctx context.Context, after int64) (eventstore.Head, []even
 	return head, tips, b.die(err)
 }
 
-func (b *cutOff) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) func() error {
+func (b *cutOff) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) func() error {
 	if b.lockFirst {
 		b.lockFirst = false
 		return func() error { return eventstore.ErrFenced }
 	}
-	outcome := b.Backend.Commit(ctx, from, batch)
+	outcome := b.Backend.Commit(ctx, from, batch, behind)
 	return func() error { return b.die(outcome()) }
 }
 
@@ -327,4 +329,85 @@ func TestTheServerNoticesANodeThatIsGone(t *testing.T) {
 		SELECT current_setting('tcp_keepalives_idle')::int + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int`).ReadAll()
 	require.NoError(t, err)
 	require.Equal(t, "11", string(results[0].Rows[0][0]), "seconds until the server gives up a node that is silent")
+}
+
+// planning is a backend that writes nothing and says that it did, so that what a node means to write can be taken from it.
+type planning struct {
+	*Backend
+	from  []eventstore.Head
+	batch []eventstore.Batch
+}
+
+func (p *planning) Commit(_ context.Context, from eventstore.Head, batch eventstore.Batch, _ bool) func() error {
+	p.from, p.batch = append(p.from, from), append(p.batch, batch)
+	return func() error { return nil }
+}
+
+// planTwo plans two batches, of which the second goes on where the first one ends.
+func (c *cutting) planTwo() *planning {
+	c.Helper()
+	p := &planning{Backend: c.node()}
+	store := c.open(p)
+	first := someAppend()
+	second := eventstore.Append{CommandID: uuid.New(), Actor: "user:anna"}
+	for _, event := range first.Events {
+		event.ID = uuid.New()
+		second.Expect = append(second.Expect, eventstore.StreamVersion{Stream: event.Stream, Version: 1})
+		second.Events = append(second.Events, event)
+	}
+	for _, a := range []eventstore.Append{first, second} {
+		_, err := store.Append(c.Context(), a)
+		require.NoError(c, err)
+	}
+	return p
+}
+
+// gone waits until the server is done with a connection, and so with all that came over it.
+func (c *cutting) gone(pid uint32) {
+	c.Helper()
+	require.Eventually(c, func() bool {
+		var there bool
+		row := c.node().pool.QueryRow(c.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid)
+		return row.Scan(&there) == nil && !there
+	}, time.Minute, time.Millisecond)
+}
+
+// TestABatchBehindAnotherIsNeverInTheLogWithoutIt breaks the connection at each message of two commits that are sent one behind the
+// other. The log then has both, the first one or none, and what was said of them is true.
+func TestABatchBehindAnotherIsNeverInTheLogWithoutIt(t *testing.T) {
+	c := newCutting(t)
+	written := map[int]int{}
+	for _, of := range []side{client, server} {
+		for _, half := range []bool{false, true} {
+			for n := 1; ; n++ {
+				at := cut{of: of, n: n, half: half}
+				planned, node, p := c.proxy.plan(at), c.node(), c.planTwo()
+				node.writer.config = c.config
+				first := node.Commit(t.Context(), p.from[0], p.batch[0], false)
+				second := node.Commit(t.Context(), p.from[1], p.batch[1], true)
+				var pid uint32
+				if node.writer.conn != nil {
+					pid = node.writer.conn.PID()
+				}
+				said := [2]bool{first() == nil, second() == nil}
+				require.NoError(t, node.Close())
+				c.gone(pid)
+				records, err := c.direct.ReadAll(t.Context(), p.from[0].Position, 10)
+				require.NoError(t, err, "%s", at)
+				batches := len(records) / 2
+				require.Equal(t, slices.Concat(p.batch[0].Records, p.batch[1].Records)[:len(records)], append([]eventstore.Record{}, records...), "%s", at)
+				require.True(t, batches >= 1 || !said[0], "%s: the first one is not there", at)
+				require.True(t, batches == 2 || !said[1], "%s: the second one is not there", at)
+				if !planned.happened() {
+					require.Equal(t, [2]bool{true, true}, said)
+					break
+				}
+				written[batches]++
+			}
+		}
+	}
+	t.Logf("%d times nothing was written, %d times the first one, %d times both", written[0], written[1], written[2])
+	require.NotZero(t, written[0])
+	require.NotZero(t, written[1])
+	require.NotZero(t, written[2])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 const (
 	closeTimeout = time.Second // for a farewell to a server that may not listen any more
 	maxBuffer    = 4 << 20     // bytes of the buffer that are kept from one commit to the next
+	behindEvents = 24          // in a batch that is sent behind another one; the rows of fewer take less time than the disk
 )
 
 // SQLSTATEs that say why a batch was not written.
@@ -28,6 +30,9 @@ const (
 	deadlockDetected     = "40P01"
 )
 
+// errBroken says of a batch that was to follow another one that there is no connection, or none any more.
+var errBroken = errors.New("the connection broke with the batch before")
+
 // commandIndex is the unique index of command ids.
 const commandIndex = "events_command"
 
@@ -35,6 +40,9 @@ const commandIndex = "events_command"
 // must be told to use the indexes. move_head divides by the number of head rows it has moved, so that a batch that is fenced off
 // ends there. A node that hangs under the lock loses it, and so does one whose machine or network is gone in the midst of a batch,
 // which the server would else wait for by the hour; and none waits for another without end.
+//
+// The setting ledger.head is where a batch of this connection has left the head; what a batch that is not written sets is undone with it.
+// So it tells a batch that is sent behind another one whether that was written.
 //
 // The long string is there for what freeing it does: a COPY takes and frees some hundred kilobytes, which glibc would give back to
 // the kernel each time, to be asked for them again by the next. It keeps twice as much as the largest block freed so far.
@@ -53,37 +61,51 @@ const setUp = `
 	PREPARE move_head (bigint, bigint, bigint, uuid) AS
 		WITH moved AS (
 			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 RETURNING 1
-		) SELECT 1 / count(*) FROM moved;
+		) SELECT 1 / count(*), set_config('ledger.head', $2::text, false) FROM moved;
+	PREPARE move_head_behind (bigint, bigint, bigint, uuid) AS
+		WITH moved AS (
+			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 AND current_setting('ledger.head', true) = $1::text RETURNING 1
+		) SELECT 1 / count(*), set_config('ledger.head', $2::text, false) FROM moved;
 	PREPARE lock_head AS SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE;
 	PREPARE read_tail (bigint, bigint) AS SELECT stream, version FROM events WHERE position > $1 ORDER BY position LIMIT $2`
 
 // writer is the one connection that writes. A batch goes to the server in one piece and is answered in one: statements and
 // COPY data follow each other without waiting for what the server says in between, which is a round trip saved for each of
-// them. The protocol allows it: the server reads its messages in order, and after an error it ignores COPY data.
+// them. The protocol allows it: the server reads its messages in order, and after an error it ignores COPY data. So a batch may also
+// follow another one that is not answered yet.
 type writer struct {
 	config *pgconn.Config
-	conn   *pgconn.PgConn // nil when there is none that works
+	conn   *pgconn.PgConn // nil when there is none that works; while a batch is under way, its outcome's alone
+	socket net.Conn       // of conn, or of the last one that there was; nil before the first
 	locked bool
 	buffer []byte
 }
 
+// Behind is from how many events on a batch is sent behind another one.
+func (b *Backend) Behind() int { return behindEvents }
+
 // Commit sends a batch that is written if the head is still at from: move_head, then COPY, all in one transaction.
-func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) (outcome func() error) {
+func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) (outcome func() error) {
 	w := &b.writer
-	if err := w.connect(ctx); err != nil {
-		return func() error { return err }
+	if behind {
+		w.buffer = appendCommit(w.buffer[:0], moveBehind, from, batch, false)
+	} else {
+		if err := w.connect(ctx); err != nil {
+			return func() error { return err }
+		}
+		w.buffer = appendCommit(w.buffer[:0], move, from, batch, w.locked)
+		w.locked = false
 	}
-	w.buffer = appendCommit(w.buffer[:0], from, batch, w.locked)
-	w.locked = false
 	err := w.send(ctx)
 	if cap(w.buffer) > maxBuffer {
 		w.buffer = nil
 	}
-	if err != nil {
-		return func() error { return err }
-	}
 	return func() error {
-		err := w.receive()
+		if err != nil {
+			w.close()
+			return err
+		}
+		err := w.receive(ctx)
 		if w.conn != nil && w.conn.TxStatus() != 'I' {
 			err = errors.Join(err, w.rollback(ctx))
 		}
@@ -154,7 +176,7 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to write: %w", err)
 	}
-	w.conn = conn
+	w.conn, w.socket = conn, conn.Conn()
 	if _, err := conn.Exec(ctx, setUp).ReadAll(); err != nil {
 		w.close()
 		return fmt.Errorf("prepare the connection that writes: %w", err)
@@ -186,38 +208,48 @@ func (w *writer) rollback(ctx context.Context) error {
 	return nil
 }
 
-// send sends the buffer. An error ends the connection, for it leaves open what the server does.
+// send sends the buffer. An error leaves open what the server does.
 func (w *writer) send(ctx context.Context) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := w.conn.Conn().SetDeadline(deadline); err != nil {
-			w.close()
-			return err
-		}
+	if w.socket == nil {
+		return errBroken
 	}
-	if _, err := w.conn.Conn().Write(w.buffer); err != nil {
-		w.close()
+	deadline, _ := ctx.Deadline()
+	err := w.socket.SetWriteDeadline(deadline)
+	if err == nil {
+		_, err = w.socket.Write(w.buffer)
+	}
+	if err == nil {
+		err = w.socket.SetWriteDeadline(time.Time{})
+	}
+	if err != nil {
 		return fmt.Errorf("send the batch: %w", err)
 	}
 	return nil
 }
 
-// receive reads what the server says of what was sent, until it is ready for more. An error that leaves open what the server did
+// receive reads what the server says of one batch, until it is ready for more. An error that leaves open what the server did
 // ends the connection.
-func (w *writer) receive() error {
+func (w *writer) receive(ctx context.Context) error {
+	if w.conn == nil {
+		return errBroken
+	}
 	var refusal error
-	for {
-		message, err := w.conn.ReceiveMessage(context.Background())
-		if err != nil {
-			w.close()
-			return errors.Join(refusal, fmt.Errorf("read the answer to the batch: %w", err))
+	deadline, _ := ctx.Deadline()
+	err := w.socket.SetReadDeadline(deadline)
+	for err == nil {
+		var message pgproto3.BackendMessage
+		if message, err = w.conn.ReceiveMessage(context.Background()); err != nil {
+			break
 		}
 		switch message := message.(type) {
 		case *pgproto3.ErrorResponse:
 			refusal = refusalOf(pgconn.ErrorResponseToPgError(message))
 		case *pgproto3.ReadyForQuery:
-			return errors.Join(refusal, w.conn.Conn().SetDeadline(time.Time{}))
+			return errors.Join(refusal, w.socket.SetReadDeadline(time.Time{}))
 		}
 	}
+	w.close()
+	return errors.Join(refusal, fmt.Errorf("read the answer to the batch: %w", err))
 }
 
 // refusalOf tells what the server's error means. Those named here are certain to have left nothing behind.

@@ -42,7 +42,7 @@ func TestAHeadThatIsNotWhereTheEventsEndIsNotAppendedTo(t *testing.T) {
 		Streams:  []int64{6},
 		Commands: []eventstore.CommandRecord{{ID: uuid.New(), First: 6, Last: 6}},
 	}
-	require.ErrorContains(t, backend.Commit(t.Context(), head, batch)(), "the log ends at position 6, but the last of its events came to 1")
+	require.ErrorContains(t, backend.Commit(t.Context(), head, batch, false)(), "the log ends at position 6, but the last of its events came to 1")
 	after, err := backend.Head(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, head, after, "nothing is written")

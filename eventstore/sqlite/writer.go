@@ -123,9 +123,12 @@ func (b *Backend) Unlock(context.Context) error {
 }
 
 // Commit writes a batch if the head is still at from.
-func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) (outcome func() error) {
+func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, _ bool) (outcome func() error) {
 	return func() error { return b.commit(ctx, from, batch) }
 }
+
+// Behind is 0: there is no server that could write one batch while it is sent another.
+func (b *Backend) Behind() int { return 0 }
 
 func (b *Backend) commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) error {
 	if b.lock == nil {

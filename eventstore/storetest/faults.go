@@ -98,7 +98,7 @@ func lateCommit(t *testing.T, l *ledger) {
 		// What was sent over the connection that is cut reaches the database only when the next try is under way.
 		go func() {
 			<-arrives
-			late <- other.Commit(l.ctx, from, batch)()
+			late <- other.Commit(l.ctx, from, batch, false)()
 		}()
 		return errCut
 	})
@@ -127,7 +127,7 @@ func refusedBatch(t *testing.T, l *ledger) {
 	early, written := l.planned(extend(known, 0))
 	backend := l.node()
 	defer func() { require.NoError(t, backend.Close()) }()
-	require.NoError(t, backend.Commit(l.ctx, early, written)())
+	require.NoError(t, backend.Commit(l.ctx, early, written, false)())
 
 	for _, c := range []struct {
 		name   string
@@ -155,7 +155,7 @@ func refusedBatch(t *testing.T, l *ledger) {
 				_, _, err := backend.Lock(l.ctx, 0)
 				require.NoError(t, err, c.name)
 			}
-			require.ErrorIs(t, backend.Commit(l.ctx, from, batch)(), c.want, c.name)
+			require.ErrorIs(t, backend.Commit(l.ctx, from, batch, false)(), c.want, c.name)
 
 			head, err := backend.Head(l.ctx)
 			require.NoError(t, err)
@@ -172,7 +172,7 @@ func refusedBatch(t *testing.T, l *ledger) {
 		}
 	}
 	from, batch := l.planned(extend(known, 1))
-	require.NoError(t, backend.Commit(l.ctx, from, batch)(), "none of them is in the way of a good one")
+	require.NoError(t, backend.Commit(l.ctx, from, batch, false)(), "none of them is in the way of a good one")
 }
 
 func lockKeepsOthersOut(t *testing.T, l *ledger) {
@@ -187,8 +187,8 @@ func lockKeepsOthersOut(t *testing.T, l *ledger) {
 	require.Equal(t, from, head)
 	require.Empty(t, tail)
 	refused := make(chan error, 1)
-	go func() { refused <- two.Commit(l.ctx, other, rival)() }()
-	require.NoError(t, one.Commit(l.ctx, from, batch)(), "whoever holds the lock is not overtaken")
+	go func() { refused <- two.Commit(l.ctx, other, rival, false)() }()
+	require.NoError(t, one.Commit(l.ctx, from, batch, false)(), "whoever holds the lock is not overtaken")
 	require.ErrorIs(t, <-refused, eventstore.ErrFenced)
 
 	// Under a lock that is taken again, and then given back.
@@ -200,7 +200,7 @@ func lockKeepsOthersOut(t *testing.T, l *ledger) {
 	}
 	require.NoError(t, one.Unlock(l.ctx))
 	from, batch = l.planned(extend(streams[0], 1))
-	require.NoError(t, two.Commit(l.ctx, from, batch)())
+	require.NoError(t, two.Commit(l.ctx, from, batch, false)())
 	_, tail, err = one.Lock(l.ctx, 2)
 	require.NoError(t, err)
 	require.Equal(t, []eventstore.Tip{{First: 1, Version: 2}}, tail)

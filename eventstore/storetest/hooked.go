@@ -12,6 +12,7 @@ import (
 // hooked is a backend between whose commits and the database a test can step.
 type hooked struct {
 	eventstore.Backend
+	behind  bool         // let batches be sent behind others; without it, what waits for a batch is one
 	commits atomic.Int64 // that reached the backend
 	locks   atomic.Int64 // that were asked for
 	reads   atomic.Int64 // of pages of the log
@@ -49,13 +50,20 @@ func (h *hooked) hold() (held <-chan struct{}, release func()) {
 	return arrived, func() { close(released) }
 }
 
-func (h *hooked) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch) func() error {
+func (h *hooked) Behind() int {
+	if !h.behind {
+		return 0
+	}
+	return h.Backend.Behind()
+}
+
+func (h *hooked) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) func() error {
 	h.mu.Lock()
 	hook := h.commit
 	h.mu.Unlock()
 	commit := func() error {
 		h.commits.Add(1)
-		return h.Backend.Commit(ctx, from, batch)()
+		return h.Backend.Commit(ctx, from, batch, behind)()
 	}
 	if hook == nil {
 		return commit
