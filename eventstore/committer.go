@@ -18,8 +18,9 @@ const (
 )
 
 // committer is the one goroutine that decides a store's appends (group commit): it takes all that wait, decides them in memory
-// and has the database write them in one transaction. Meanwhile it decides the next ones, as if that had happened already.
-// There is no timer: when idle, an append is taken at once. What the database refuses goes to settle, which starts over.
+// and has the database write them in one transaction. Meanwhile it decides the next ones, as if that had happened already, and may
+// send them behind the first. There is no timer: when idle, an append is taken at once. What the database refuses goes to settle,
+// which starts over.
 type committer struct {
 	backend  Backend
 	clock    func() time.Time
