@@ -66,7 +66,7 @@ func ParseActor(name string) (a Actor, ok bool) {
 // ParseUUID reads a UUID as String writes it, in lower case with hyphens, so that each has one name; uuid.Parse takes other forms too.
 func ParseUUID(text string) (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(text)
-	return id, err == nil && len(text) == len("01234567-89ab-cdef-0123-456789abcdef") && text == strings.ToLower(text)
+	return id, err == nil && len(text) == uuidLength && text == strings.ToLower(text)
 }
 
 // mustBeService lets only services of the platform through.

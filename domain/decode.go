@@ -19,8 +19,8 @@ const (
 	uuidLength     = 36 // bytes of a UUID's text in its usual form
 )
 
-// DecoderOf makes what reads values of one type from JSON. What it makes of a text is what encoding/json makes of it, but null, which is no
-// value; JSON as the ledger itself writes it takes it a fraction of the time.
+// DecoderOf makes the function by which events and commands of one type are read from JSON: as encoding/json reads them, but that null is
+// an error, and in a fraction of the time where the JSON is as the ledger itself writes it.
 func DecoderOf[T any]() func(data []byte) (T, error) {
 	plain := decoderOf(reflect.TypeFor[T]())
 	return func(data []byte) (value T, err error) {

@@ -27,21 +27,15 @@ const (
 // copyStatement writes rows of events.
 const copyStatement = "; COPY events (position, stream, version, last_position, command_id, body_hash, stream_id, stream_kind, record) FROM STDIN (FORMAT binary)"
 
-// The statements that move the head, as setUp prepares them.
-const (
-	move       = "move_head"
-	moveBehind = "move_head_behind"
-)
-
 // fields is how many each row has.
 const fields = 9
 
 // appendCommit writes a whole commit as the server reads it: one Query message with all statements, which are one transaction,
 // then the data of each COPY in it.
-func appendCommit(buffer []byte, move string, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
+func appendCommit(buffer []byte, moveHead string, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
 	rows := rowsOf(batch)
 	buffer, start := beginMessage(buffer, 'Q')
-	buffer = fmt.Appendf(buffer, "EXECUTE %s (%d, %d, %d, '%s')", move,
+	buffer = fmt.Appendf(buffer, "EXECUTE %s (%d, %d, %d, '%s')", moveHead,
 		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)
 	for range slices.Chunk(rows, maxCopyRows) {
 		buffer = append(buffer, copyStatement...)

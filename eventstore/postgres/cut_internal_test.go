@@ -365,9 +365,10 @@ func (c *cutting) planTwo() *planning {
 // gone waits until the server is done with a connection, and so with all that came over it.
 func (c *cutting) gone(pid uint32) {
 	c.Helper()
+	pool := c.node().pool
 	require.Eventually(c, func() bool {
 		var there bool
-		row := c.node().pool.QueryRow(c.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid)
+		row := pool.QueryRow(c.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid)
 		return row.Scan(&there) == nil && !there
 	}, time.Minute, time.Millisecond)
 }

@@ -21,3 +21,5 @@ func database(t testing.TB) func() eventstore.Backend {
 }
 
 func TestConformance(t *testing.T) { storetest.Run(t, database) }
+
+func TestABatchBehindAnotherOne(t *testing.T) { storetest.RunBehind(t, database) }

@@ -33,6 +33,12 @@ const (
 // errBroken says of a batch that was to follow another one that there is no connection, or none any more.
 var errBroken = errors.New("the connection broke with the batch before")
 
+// The statements that move the head, as setUp prepares them: the second one only behind a batch that this connection has written.
+const (
+	moveHead       = "move_head"
+	moveHeadBehind = "move_head_behind"
+)
+
 // commandIndex is the unique index of command ids.
 const commandIndex = "events_command"
 
@@ -88,12 +94,12 @@ func (b *Backend) Behind() int { return behindEvents }
 func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) (outcome func() error) {
 	w := &b.writer
 	if behind {
-		w.buffer = appendCommit(w.buffer[:0], moveBehind, from, batch, false)
+		w.buffer = appendCommit(w.buffer[:0], moveHeadBehind, from, batch, false)
 	} else {
 		if err := w.connect(ctx); err != nil {
 			return func() error { return err }
 		}
-		w.buffer = appendCommit(w.buffer[:0], move, from, batch, w.locked)
+		w.buffer = appendCommit(w.buffer[:0], moveHead, from, batch, w.locked)
 		w.locked = false
 	}
 	err := w.send(ctx)

@@ -64,7 +64,6 @@ func Run(t *testing.T, database Database) {
 		{"a commit that fails before it is written", failedCommit},
 		{"a database that is away for a while", outage},
 		{"a commit that arrives late", lateCommit},
-		{"a batch behind another one", batchBehind},
 		{"a refused batch leaves nothing", refusedBatch},
 		{"a node under the lock keeps others out", lockKeepsOthersOut},
 		{"a node writes what came while it waited for its turn", waitForTheTurn},
