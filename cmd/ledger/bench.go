@@ -21,7 +21,7 @@ type benchCommand struct {
 	Append  benchAppendCommand  `cmd:"" help:"Measure appends beside plain INSERTs, message-db where it is installed, and COPY."`
 	Read    benchReadCommand    `cmd:"" help:"Measure reading the log."`
 	Project benchProjectCommand `cmd:"" help:"Measure the rebuild of all read models."`
-	Command benchCommandCommand `cmd:"" help:"Measure whole commands over HTTP."`
+	Command benchCommandCommand `cmd:"" help:"Measure whole commands over HTTP, beside bare handlers."`
 	Query   benchQueryCommand   `cmd:"" help:"Measure queries over HTTP, on logs of several lengths beside each other."`
 	Feed    benchFeedCommand    `cmd:"" help:"Measure how soon events reach the feed, and how fast a log is published."`
 }
@@ -126,7 +126,7 @@ func (c benchCommandCommand) Run(ctx context.Context, std *streams) error {
 			return bench.Command(ctx, config)
 		}
 		err = c.serve(ctx, std, nil, func(n *node) error {
-			config.Ledger = n.measured()
+			config.Ledger, config.Beside = n.measured(), new(c.place())
 			report, err = bench.Command(ctx, config)
 			return err
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -39,13 +40,33 @@ func eachBenchPlace(t *testing.T, test func(t *testing.T, place benchPlace, n *n
 }
 
 func TestBenchCommand(t *testing.T) {
-	eachBenchPlace(t, func(t *testing.T, _ benchPlace, n *node) {
-		report, err := bench.Command(t.Context(), bench.CommandConfig{Ledger: n.measured(), Timing: brief(), Clients: []int{1, 3}})
-		require.NoError(t, err)
-		require.Len(t, report.Results, 2)
-		for _, result := range report.Results {
-			require.Positive(t, result.Median)
-			require.LessOrEqual(t, result.Latency.P50, result.Latency.P99)
+	eachBenchPlace(t, func(t *testing.T, place benchPlace, n *node) {
+		config := bench.CommandConfig{Ledger: n.measured(), Timing: brief(), Clients: []int{1, 3}}
+		for name, test := range map[string]struct {
+			beside   *bench.Place
+			measured []string
+			compared []string
+		}{
+			"beside bare handlers": {new(place.place()), []string{"commands 1", "commands 3", "insert 1", "insert 3", "http 1", "http 3"},
+				[]string{"commands/insert 1", "commands/insert 3", "commands/http 1", "commands/http 3"}},
+			"alone": {nil, []string{"commands 1", "commands 3"}, nil},
+		} {
+			t.Run(name, func(t *testing.T) {
+				config.Beside = test.beside
+				report, err := bench.Command(t.Context(), config)
+				require.NoError(t, err)
+				var measured, compared []string
+				for _, result := range report.Results {
+					measured = append(measured, fmt.Sprintf("%s %d", result.Name, result.Clients))
+					require.Positive(t, result.Median, result.Name)
+					require.LessOrEqual(t, result.Latency.P50, result.Latency.P99)
+				}
+				for _, ratio := range report.Ratios {
+					compared = append(compared, fmt.Sprintf("%s/%s %d", ratio.Of, ratio.To, ratio.Clients))
+				}
+				require.Equal(t, test.measured, measured)
+				require.Equal(t, test.compared, compared)
+			})
 		}
 	})
 }
@@ -162,7 +183,7 @@ func TestBenchTidiesUpWhenItIsInterrupted(t *testing.T) {
 	place := benchPlace{Data: folder}
 	err := place.serve(ctx, &streams{err: t.Output()}, nil, func(n *node) error {
 		_, err := bench.Command(ctx, bench.CommandConfig{
-			Ledger: n.measured(), Timing: bench.Timing{Duration: bench.MaxDuration, Rounds: 1}, Clients: []int{2},
+			Ledger: n.measured(), Timing: bench.Timing{Duration: bench.MaxDuration, Rounds: 1}, Clients: []int{2}, Beside: new(place.place()),
 			Progress: func(string, int, int) { interrupt() },
 		})
 		return err

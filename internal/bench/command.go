@@ -21,12 +21,24 @@ type Ledger struct {
 type CommandConfig struct {
 	Ledger
 	Timing
-	Clients  []int // numbers of clients that submit commands at the same time, one measurement for each
+	Clients []int // numbers of clients that submit commands at the same time, one measurement for each
+	// Beside is where bare handlers write that are measured beside the ledger, in this process: the ledger must be on this machine
+	// and its data in the same place. Without it the ledger is measured alone.
+	Beside   *Place
 	Progress Progress
 }
 
+// answering is one way of answering commands that is measured beside the others.
+type answering struct {
+	name string
+	note string // what it does, for the report
+	// begin gives what each client does again and again, and what ends it.
+	begin func(ctx context.Context, clients int) (submit operation, end func() error, err error)
+}
+
 // Command measures how fast a ledger answers whole commands over HTTP: a usual mix, each one decided, committed and answered
-// before its client submits the next. The ledger is left with the firms and their work in it.
+// before its client submits the next. Beside it, in turns, it measures what answers without a ledger would cost. The ledger is left
+// with the firms and their work in it.
 func Command(ctx context.Context, config CommandConfig) (report Report, err error) {
 	if err := errors.Join(config.Timing.validate(), validateClients(config.Clients)); err != nil {
 		return Report{}, err
@@ -40,25 +52,71 @@ func Command(ctx context.Context, config CommandConfig) (report Report, err erro
 		return Report{}, stopped(ctx, err)
 	}
 	defer func() { err = errors.Join(stopped(ctx, err), hangUp(offices)) }()
-	report = newReport("command", config.Where,
-		fmt.Sprintf("%s after a warm-up, and the medians of these. The clients share this machine with the ledger, if that runs here.", config.Timing),
-		"Each client is a consultancy at work for one of its clients: it raises and completes tasks, writes, reads, logs in and out.")
-	steps := steps{watch: config.Progress, total: config.Rounds * len(config.Clients)}
-	for _, clients := range config.Clients {
-		var figures []figure
-		for round := range config.Rounds {
-			steps.begin("round %d of %d: commands of %d clients", round+1, config.Rounds, clients)
-			sample, err := measure(ctx, clients, config.Timing, func(ctx context.Context, client int) (int, error) {
-				return 1, offices[client].work(ctx)
-			})
-			if err != nil {
-				return Report{}, err
-			}
-			figures = append(figures, sample.figure())
+	ways := []answering{ledgerAnswers(offices)}
+	if config.Beside != nil {
+		s, err := newScratch(*config.Beside)
+		if err != nil {
+			return Report{}, err
 		}
-		report.add("commands", clients, commandsPerSecond, figures)
+		defer func() { err = errors.Join(err, s.remove(ctx)) }()
+		bare, err := bareAnswers(ctx, s)
+		if err != nil {
+			return Report{}, err
+		}
+		ways = append(ways, bare...)
 	}
-	return report, nil
+	report = newReport("command", config.Where,
+		fmt.Sprintf("%s after a warm-up, and the medians of these. The clients share this machine with the ledger, if that runs here.", config.Timing))
+	err = config.run(ctx, ways, &report)
+	return report, err
+}
+
+// run measures every way of answering at every number of clients, round after round, and reports.
+func (c CommandConfig) run(ctx context.Context, ways []answering, report *Report) error {
+	figures := make([][]figure, len(ways)*len(c.Clients))
+	steps := steps{watch: c.Progress, total: c.Rounds * len(figures)}
+	for round := range c.Rounds {
+		for i := range figures {
+			way, clients := ways[i%len(ways)], c.Clients[i/len(ways)]
+			steps.begin("round %d of %d: %s of %d clients", round+1, c.Rounds, way.name, clients)
+			sample, err := way.measure(ctx, clients, c.Timing)
+			if err != nil {
+				return fmt.Errorf("measure %s of %d clients: %w", way.name, clients, err)
+			}
+			figures[i] = append(figures[i], sample.figure())
+		}
+	}
+	for i, way := range ways {
+		report.Notes = append(report.Notes, way.name+": "+way.note)
+		for j, clients := range c.Clients {
+			report.add(way.name, clients, commandsPerSecond, figures[j*len(ways)+i])
+		}
+		if i > 0 {
+			report.compare(ways[0].name, way.name)
+		}
+	}
+	return nil
+}
+
+func (a answering) measure(ctx context.Context, clients int, timing Timing) (s sample, err error) {
+	submit, end, err := a.begin(ctx, clients)
+	if err != nil {
+		return sample{}, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	return measure(ctx, clients, timing, submit)
+}
+
+// ledgerAnswers is the ledger itself.
+func ledgerAnswers(offices []*office) answering {
+	return answering{
+		name: "commands",
+		note: "each client is a consultancy at work for one of its clients: it raises and completes tasks, writes, reads, logs in and out.",
+		begin: func(context.Context, int) (operation, func() error, error) {
+			submit := func(ctx context.Context, client int) (int, error) { return 1, offices[client].work(ctx) }
+			return submit, func() error { return nil }, nil
+		},
+	}
 }
 
 // openOffices opens offices and tells of it.
