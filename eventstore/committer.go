@@ -69,8 +69,13 @@ func (c *committer) isPlain(p *plan) bool {
 // flight is a plan on its way to the database.
 type flight struct {
 	*plan
-	committed <-chan error    // what came of it
-	over      <-chan struct{} // closed when that is known
+	over chan struct{} // closed when it is known what came of it
+	err  error         // what came of it
+}
+
+func (f *flight) wait() error {
+	<-f.over
+	return f.err
 }
 
 // fly commits a plan while the next one gathers, and that behind it, and so on. It comes back with the next one when that is better
@@ -109,16 +114,16 @@ func (c *committer) launch(p *plan, before *flight) *flight {
 	c.gathered.Store(0)
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	outcome := c.backend.Commit(ctx, p.from, p.batch, before != nil)
-	committed, over := make(chan error, 1), make(chan struct{})
+	f := &flight{plan: p, over: make(chan struct{})}
 	go func() {
 		defer cancel()
-		defer close(over)
+		defer close(f.over)
 		if before != nil {
 			<-before.over
 		}
-		committed <- outcome()
+		f.err = outcome()
 	}()
-	return &flight{plan: p, committed: committed, over: over}
+	return f
 }
 
 // mayFollow tells whether a plan is worth sending behind one that is being written. Half as large as that is large enough: then the
@@ -134,7 +139,7 @@ func (c *committer) fail(first *flight, refusal error, second *flight) {
 		c.settle(first.appends, refusal)
 		return
 	}
-	behind := <-second.committed // before anything else is asked of the connection
+	behind := second.wait() // before anything else is asked of the connection
 	switch {
 	case behind == nil:
 		behind = fmt.Errorf("written behind a batch of which this is not known: %w", refusal)
@@ -221,14 +226,14 @@ func (c *committer) gatherDuring(next *plan, first *flight) (second *flight, gat
 			continue
 		}
 		if c.carried != nil {
-			return second, next, <-first.committed
+			return second, next, first.wait()
 		}
 		select {
-		case err := <-first.committed:
-			return second, next, err
+		case <-first.over:
+			return second, next, first.err
 		case more, open := <-c.queue:
 			if !open {
-				return second, next, <-first.committed
+				return second, next, first.wait()
 			}
 			c.gather(next, more)
 		}

@@ -85,7 +85,7 @@ func (c *committer) attempt() error {
 		}
 		c.unlock()
 	} else {
-		err := <-c.launch(p, nil).committed
+		err := c.launch(p, nil).wait()
 		c.locked = false
 		if err != nil {
 			return c.refused(err)

@@ -30,13 +30,19 @@ const copyStatement = "; COPY events (position, stream, version, last_position, 
 // fields is how many each row has.
 const fields = 9
 
+// place is where a batch goes.
+type place struct {
+	from          eventstore.Head
+	number, after int64 // its own on the connection, and that of the batch without which it must not be written; 0: of none
+}
+
 // appendCommit writes a whole commit as the server reads it: one Query message with all statements, which are one transaction,
 // then the data of each COPY in it.
-func appendCommit(buffer []byte, moveHead string, from eventstore.Head, batch eventstore.Batch, locked bool) []byte {
+func appendCommit(buffer []byte, at place, batch eventstore.Batch, locked bool) []byte {
 	rows := rowsOf(batch)
 	buffer, start := beginMessage(buffer, 'Q')
-	buffer = fmt.Appendf(buffer, "EXECUTE %s (%d, %d, %d, '%s')", moveHead,
-		from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), from.Epoch)
+	buffer = fmt.Appendf(buffer, "EXECUTE move_head (%d, %d, %d, '%s', %d, %d)",
+		at.from.Position, batch.Head.Position, toMicros(batch.Head.RecordedAt), at.from.Epoch, at.number, at.after)
 	for range slices.Chunk(rows, maxCopyRows) {
 		buffer = append(buffer, copyStatement...)
 	}

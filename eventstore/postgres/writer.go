@@ -33,12 +33,6 @@ const (
 // errBroken says of a batch that was to follow another one that there is no connection, or none any more.
 var errBroken = errors.New("the connection broke with the batch before")
 
-// The statements that move the head, as setUp prepares them: the second one only behind a batch that this connection has written.
-const (
-	moveHead       = "move_head"
-	moveHeadBehind = "move_head_behind"
-)
-
 // commandIndex is the unique index of command ids.
 const commandIndex = "events_command"
 
@@ -47,8 +41,8 @@ const commandIndex = "events_command"
 // ends there. A node that hangs under the lock loses it, and so does one whose machine or network is gone in the midst of a batch,
 // which the server would else wait for by the hour; and none waits for another without end.
 //
-// The setting ledger.head is where a batch of this connection has left the head; what a batch that is not written sets is undone with it.
-// So it tells a batch that is sent behind another one whether that was written.
+// The setting ledger.batch is the number of the last batch that this connection has written; what a batch that is not written sets is
+// undone with it. So it tells a batch that is sent behind another one whether that was written.
 //
 // The long string is there for what freeing it does: a COPY takes and frees some hundred kilobytes, which glibc would give back to
 // the kernel each time, to be asked for them again by the next. It keeps twice as much as the largest block freed so far.
@@ -64,14 +58,11 @@ const setUp = `
 	SET tcp_keepalives_count = 3;
 	SET tcp_user_timeout = '10s';
 	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-	PREPARE move_head (bigint, bigint, bigint, uuid) AS
+	PREPARE move_head (bigint, bigint, bigint, uuid, bigint, bigint) AS
 		WITH moved AS (
-			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 RETURNING 1
-		) SELECT 1 / count(*), set_config('ledger.head', $2::text, false) FROM moved;
-	PREPARE move_head_behind (bigint, bigint, bigint, uuid) AS
-		WITH moved AS (
-			UPDATE log SET position = $2, recorded_at = $3 WHERE position = $1 AND epoch = $4 AND current_setting('ledger.head', true) = $1::text RETURNING 1
-		) SELECT 1 / count(*), set_config('ledger.head', $2::text, false) FROM moved;
+			UPDATE log SET position = $2, recorded_at = $3
+			WHERE position = $1 AND epoch = $4 AND ($6 = 0 OR current_setting('ledger.batch', true) = $6::text) RETURNING 1
+		) SELECT 1 / count(*), set_config('ledger.batch', $5::text, false) FROM moved;
 	PREPARE lock_head AS SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE;
 	PREPARE read_tail (bigint, bigint) AS SELECT stream, version FROM events WHERE position > $1 ORDER BY position LIMIT $2`
 
@@ -84,6 +75,7 @@ type writer struct {
 	conn   *pgconn.PgConn // nil when there is none that works; while a batch is under way, its outcome's alone
 	socket net.Conn       // of conn, or of the last one that there was; nil before the first
 	locked bool
+	sent   int64 // batches, by which they are numbered from 1
 	buffer []byte
 }
 
@@ -93,15 +85,15 @@ func (b *Backend) Behind() int { return behindEvents }
 // Commit sends a batch that is written if the head is still at from: move_head, then COPY, all in one transaction.
 func (b *Backend) Commit(ctx context.Context, from eventstore.Head, batch eventstore.Batch, behind bool) (outcome func() error) {
 	w := &b.writer
-	if behind {
-		w.buffer = appendCommit(w.buffer[:0], moveHeadBehind, from, batch, false)
-	} else {
+	after, locked := w.sent, false
+	if !behind {
 		if err := w.connect(ctx); err != nil {
 			return func() error { return err }
 		}
-		w.buffer = appendCommit(w.buffer[:0], moveHead, from, batch, w.locked)
-		w.locked = false
+		after, locked, w.locked = 0, w.locked, false
 	}
+	w.sent++
+	w.buffer = appendCommit(w.buffer[:0], place{from: from, number: w.sent, after: after}, batch, locked)
 	err := w.send(ctx)
 	if cap(w.buffer) > maxBuffer {
 		w.buffer = nil

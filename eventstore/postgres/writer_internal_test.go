@@ -18,7 +18,7 @@ func TestTheHeadIsFoundThroughItsIndexHoweverManyDeadVersionsThereAre(t *testing
 	defer func() { require.NoError(t, backend.Close()) }()
 	require.NoError(t, backend.writer.connect(t.Context()))
 	for _, statement := range []string{
-		"EXECUTE move_head (0, 1, 0, '00000000-0000-0000-0000-000000000000')",
+		"EXECUTE move_head (0, 1, 0, '00000000-0000-0000-0000-000000000000', 1, 0)",
 		"SELECT epoch, position, recorded_at FROM log ORDER BY position DESC LIMIT 1 FOR UPDATE",
 	} {
 		results, err := backend.writer.conn.Exec(t.Context(), "EXPLAIN "+statement).ReadAll()

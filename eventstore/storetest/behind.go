@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/collabledger/collabledger/eventstore"
@@ -13,31 +14,32 @@ import (
 // RunBehind tests the backends that are sent one batch behind another. The commit of one is held up, another one is sent behind it, and
 // a third one gathers behind that. Each goes on where the one before ends, so that none of them may be in the log without it.
 func RunBehind(t *testing.T, database Database) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	l := &ledger{T: t, ctx: ctx, node: database(t)}
-	probe := l.node()
-	least := probe.Behind()
-	require.NoError(t, probe.Close())
-	require.Positive(t, least, "events from which on a batch is sent behind another one")
+	fresh := func(t *testing.T) *ledger {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		t.Cleanup(cancel)
+		return &ledger{T: t, ctx: ctx, node: database(t)}
+	}
+	t.Run("that leaves the head where it is", func(t *testing.T) { behindNoEvents(t, fresh(t)) })
 	for _, c := range []struct {
 		name   string
-		commit func(commit func() error) error
+		commit func(l *ledger, commit func() error) error
 	}{
-		{"that is written", func(commit func() error) error { return commit() }},
-		{"that another node was faster than, by as many events", func(commit func() error) error {
+		{"that is written", func(_ *ledger, commit func() error) error { return commit() }},
+		{"that another node was faster than, by as many events", func(l *ledger, commit func() error) error {
 			l.append(l.open(), extend(newStream("task"), 0))
 			return commit()
 		}},
-		{"that is lost on its way", func(func() error) error { return errCut }},
-		{"whose answer is lost", func(commit func() error) error {
-			require.NoError(t, commit())
+		{"that is lost on its way", func(*ledger, func() error) error { return errCut }},
+		{"whose answer is lost", func(l *ledger, commit func() error) error {
+			require.NoError(l, commit())
 			return errCut
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			l := fresh(t)
 			hooked := &hooked{Backend: l.node(), behind: true}
-			store := l.openOn(hooked, eventstore.Options{})
+			store, least := l.openOn(hooked, eventstore.Options{}), hooked.Behind()
+			require.Positive(t, least, "events from which on a batch is sent behind another one")
 			stream := newStream("task")
 			l.append(store, extend(stream, 0)) // so that there is a connection
 			held, release := make(chan struct{}), make(chan struct{})
@@ -48,7 +50,7 @@ func RunBehind(t *testing.T, database Database) {
 				}
 				close(held)
 				<-release
-				return c.commit(commit)
+				return c.commit(l, commit)
 			})
 			answers := []<-chan answer{l.background(store, extend(stream, 1))}
 			l.receive(held)
@@ -69,5 +71,33 @@ func RunBehind(t *testing.T, database Database) {
 			require.Equal(t, []int64{int64(least) + 3}, versions)
 			l.log(store)
 		})
+	}
+}
+
+// behindNoEvents sends a batch behind one of a command without events. It goes on where that one began, so only that one's outcome tells
+// whether it may be written.
+func behindNoEvents(t *testing.T, l *ledger) {
+	backend := l.node()
+	defer func() { require.NoError(t, backend.Close()) }()
+	early, there := l.planned(extend(newStream("task"), 0))
+	require.NoError(t, backend.Commit(l.ctx, early, there, false)())
+	for _, c := range []struct {
+		name  string
+		id    uuid.UUID // of the command without events
+		first error
+		then  error
+	}{
+		{"refused", there.Commands[0].ID, eventstore.ErrDuplicate, eventstore.ErrFenced},
+		{"written", uuid.New(), nil, nil},
+	} {
+		from, batch := l.planned(extend(newStream("task"), 0))
+		none := eventstore.Batch{Head: from, Commands: []eventstore.CommandRecord{{ID: c.id, First: from.Position + 1, Last: from.Position}}}
+		first := backend.Commit(l.ctx, from, none, false)
+		second := backend.Commit(l.ctx, from, batch, true)
+		require.ErrorIs(t, first(), c.first, c.name)
+		require.ErrorIs(t, second(), c.then, c.name)
+		head, err := backend.Head(l.ctx)
+		require.NoError(t, err)
+		require.Equal(t, c.then == nil, head == batch.Head, c.name)
 	}
 }
