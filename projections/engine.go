@@ -55,7 +55,7 @@ type Engine struct {
 	catalog *domain.Catalog
 	clock   func() time.Time
 	models  []model // in the order of their names
-	limits  fillLimits
+	limits  engineLimits
 
 	hurry chan struct{} // holds one: somebody waits for a position
 

@@ -25,8 +25,9 @@ const (
 	maxAtOnce        = 4                // transactions that write, index or drop generations at the same time
 )
 
-// fillLimits are the limits that matter to what a filling does. Tests make them small.
-type fillLimits struct {
+// engineLimits are the limits that matter to what an engine does. Tests make them small.
+type engineLimits struct {
+	live      int // bytes of records whose rows are held of the live generations; the others are about those that are filled
 	page      int // events
 	batch     int // bytes of records whose rows are written at once
 	appending int // bytes of records whose rows are written at once by generations that append
@@ -35,10 +36,10 @@ type fillLimits struct {
 	last      int // events that are folded with the swap, while nobody can follow
 }
 
-func limitsOf(dialect sqldb.Dialect) fillLimits {
-	limits := fillLimits{
-		page: eventstore.MaxPageEvents, batch: maxPostgresBatch, appending: maxAppending, together: 1, memory: maxFillingMemory,
-		last: eventstore.MaxPageEvents,
+func limitsOf(dialect sqldb.Dialect) engineLimits {
+	limits := engineLimits{
+		live: maxLiveMemory, page: eventstore.MaxPageEvents, batch: maxPostgresBatch, appending: maxAppending,
+		together: 1, memory: maxFillingMemory, last: eventstore.MaxPageEvents,
 	}
 	if dialect == sqldb.SQLite { // which has one writer, and waits for the disk at each commit
 		limits.batch, limits.appending, limits.together = maxSQLiteBatch, math.MaxInt, math.MaxInt
@@ -137,10 +138,10 @@ func (f *filling) fold(ctx context.Context, page []Fact) error {
 	return folding.Wait()
 }
 
-// writeDue has those generations written for which it is time, and begins with another memory when that has become too large.
+// writeDue has those generations written for which it is time, and lets go what memory holds when that has become too much.
 func (f *filling) writeDue(ctx context.Context) error {
 	ends := f.reached == f.until
-	full := slices.ContainsFunc(f.group, func(g follower) bool { return g.memory.bytes >= f.e.limits.memory })
+	full := slices.ContainsFunc(f.group, func(g follower) bool { return g.memory.full(f.e.limits.memory) })
 	all := ends || full || f.bytes >= f.e.limits.batch
 	if !all && f.appending < f.e.limits.appending {
 		return nil
@@ -191,8 +192,8 @@ func (f *filling) written() error {
 	return err
 }
 
-// remember gives the generations a memory to begin with, or another one when it has become too large. Unless they are empty, rows will
-// have to be looked up from then on.
+// remember gives the generations a memory to begin with, or makes room in it. Unless it holds every row, rows will have to be looked up
+// from then on.
 func (f *filling) remember(ctx context.Context) error {
 	remember(f.group, f.e.limits.memory)
 	var asking []follower

@@ -17,11 +17,8 @@ import (
 	"github.com/collabledger/collabledger/internal/wait"
 )
 
-// How many events are taken at once.
-const (
-	maxFoldEvents   = 1_000                        // by a fold
-	maxBehindEvents = 8 * eventstore.MaxPageEvents // by a transaction of followers that are far behind
-)
+// maxBehindEvents is how many events a transaction of followers takes that are far behind.
+const maxBehindEvents = 8 * eventstore.MaxPageEvents
 
 // follower is a generation of a model on its way through the log.
 type follower struct {
@@ -257,7 +254,7 @@ func (e *Engine) handle(ctx context.Context, group []follower, page []Fact) erro
 // advance folds a page into a group of generations that stand right before it, in one transaction with their checkpoints.
 func (e *Engine) advance(ctx context.Context, group []follower, page []Fact) error {
 	last := page[len(page)-1].Position
-	remember(group, maxLiveMemory)
+	remember(group, e.limits.live)
 	err := e.inSession(ctx, func(s session, tx *sql.Tx) error {
 		if err := e.claimLazily(ctx, tx, group, last); err != nil {
 			return err
@@ -362,28 +359,25 @@ func (e *Engine) tx(s session, f follower) tx {
 	}
 }
 
-// fold folds a page, so many events at a time.
+// fold folds a page.
 func (f follower) fold(ctx context.Context, tx tx, page []Fact) error {
-	read := make([]*Fact, 0, min(len(page), maxFoldEvents))
-	for some := range slices.Chunk(page, maxFoldEvents) {
-		read = read[:0]
-		for i := range some {
-			fact := &some[i]
-			f.memory.bytes += fact.size
-			if !slices.Contains(f.model.streams, fact.Stream.Kind) {
-				continue
-			}
-			if fact.unreadable != nil {
-				return &foldError{follower: f, position: fact.Position, final: true, err: fact.unreadable}
-			}
-			read = append(read, fact)
-		}
-		if len(read) == 0 {
+	read := make([]*Fact, 0, len(page))
+	for i := range page {
+		fact := &page[i]
+		f.memory.bytes += fact.size
+		if !slices.Contains(f.model.streams, fact.Stream.Kind) {
 			continue
 		}
-		if err := f.model.fold(ctx, tx, read); err != nil {
-			return &foldError{follower: f, position: page[0].Position, err: err}
+		if fact.unreadable != nil {
+			return &foldError{follower: f, position: fact.Position, final: true, err: fact.unreadable}
 		}
+		read = append(read, fact)
+	}
+	if len(read) == 0 {
+		return nil
+	}
+	if err := f.model.fold(ctx, tx, read); err != nil {
+		return &foldError{follower: f, position: page[0].Position, err: err}
 	}
 	return nil
 }

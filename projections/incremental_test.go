@@ -87,7 +87,7 @@ func incrementalEqualsRebuilt(t *testing.T, l *ledger, run []step) {
 	for foldPage(t, engine, 7) {
 	}
 	incremental := allRows(t, engine)
-	for _, limits := range []fillLimits{tightLimits(), limitsOf(l.db.Dialect)} {
+	for _, limits := range []engineLimits{tightLimits(), limitsOf(l.db.Dialect)} {
 		engine.limits = limits
 		require.NoError(t, engine.Rebuild(t.Context(), "", nil))
 		require.Equal(t, incremental, allRows(t, engine))

@@ -14,10 +14,14 @@ type memory struct {
 	tables map[string]keptRows // by their names
 	whole  bool                // it has held every row since the tables were empty: what is not held does not exist
 	bytes  int                 // of the records that were folded since it began
+	from   int                 // what bytes was when rows were last needed that are not held any more
 }
 
 // keptRows are the rows of one table, of whatever type.
-type keptRows interface{ take(folding bool) writable }
+type keptRows interface {
+	take(folding bool) writable
+	letGo(from int)
+}
 
 // writable is what is to be written of one table.
 type writable interface {
@@ -37,11 +41,26 @@ func (t tx) toLookUp(page []*Fact) []*Fact {
 	return page
 }
 
-// remember makes sure that the generations of a group have a memory that is not too large to take more, in bytes of records.
+// full tells whether a memory must not take more.
+func (m *memory) full(limit int) bool { return m.bytes-m.from >= limit }
+
+// letGo makes room for half of the limit: rows that the records of the other half have not needed are not held any more. All rows must
+// be written.
+func (m *memory) letGo(limit int) {
+	m.whole, m.from = false, m.bytes-limit/2
+	for _, rows := range m.tables {
+		rows.letGo(m.from)
+	}
+}
+
+// remember makes sure that the generations of a group have a memory that can take more, in bytes of records.
 func remember(group []follower, limit int) {
 	for i := range group {
-		if group[i].memory == nil || group[i].memory.bytes >= limit {
+		switch held := group[i].memory; {
+		case held == nil:
 			group[i].memory = newMemory(group[i].position)
+		case held.full(limit):
+			held.letGo(limit)
 		}
 	}
 }

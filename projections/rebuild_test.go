@@ -26,8 +26,8 @@ func generations(t *testing.T, engine *Engine) map[string]state {
 }
 
 // tightLimits let a filling of a short log do all that one of a long log does.
-func tightLimits() fillLimits {
-	return fillLimits{page: 5, batch: 8_000, appending: 3_000, together: 1, memory: 20_000, last: 2}
+func tightLimits() engineLimits {
+	return engineLimits{live: 5_000, page: 5, batch: 8_000, appending: 3_000, together: 1, memory: 20_000, last: 2}
 }
 
 // positionOf is where a generation stands.
@@ -258,7 +258,7 @@ func TestARebuildNamesTheEventThatItCannotFold(t *testing.T) {
 		l.await(engine)
 		stop()
 		broken = true
-		for _, limits := range []fillLimits{tightLimits(), limitsOf(l.db.Dialect)} {
+		for _, limits := range []engineLimits{tightLimits(), limitsOf(l.db.Dialect)} {
 			engine.limits = limits
 			require.ErrorContains(t, engine.Rebuild(t.Context(), "", nil), fmt.Sprintf("read model tally cannot fold position %d: this fold is broken", bad))
 			require.Equal(t, accounts, counted(t, engine, "tally"), "the live generation stays")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,7 @@ type heldRow[K comparable, R any] struct {
 	exists  bool // false: there is no such row, or it was deleted
 	stored  presence
 	changed bool // since it was written
+	needed  int  // memory.bytes when it was last needed
 }
 
 // presence is whether the database has a row.
@@ -56,8 +58,10 @@ func (m mapping[K, R]) load(ctx context.Context, tx tx, keys []K) (*rows[K, R], 
 	}
 	var missing []K
 	for _, key := range keys {
-		if _, held := r.held[key]; !held {
-			r.held[key] = &heldRow[K, R]{key: key, stored: absent}
+		if h, held := r.held[key]; held {
+			h.needed = r.memory.bytes
+		} else {
+			r.held[key] = &heldRow[K, R]{key: key, stored: absent, needed: r.memory.bytes}
 			missing = append(missing, key)
 		}
 	}
@@ -93,6 +97,7 @@ func (r *rows[K, R]) find(ctx context.Context, tx tx, keys []K) error {
 // get is a row to read; nil when there is none.
 func (r *rows[K, R]) get(key K) *R {
 	if h := r.held[key]; h != nil && h.exists {
+		h.needed = r.memory.bytes
 		return &h.row
 	}
 	return nil
@@ -145,10 +150,16 @@ func (r *rows[K, R]) hold(key K, stored presence) *heldRow[K, R] {
 }
 
 func (r *rows[K, R]) note(h *heldRow[K, R]) {
+	h.needed = r.memory.bytes
 	if !h.changed {
 		h.changed = true
 		r.changed = append(r.changed, h)
 	}
+}
+
+// letGo drops the rows that were last needed before memory.bytes was so much.
+func (r *rows[K, R]) letGo(from int) {
+	maps.DeleteFunc(r.held, func(_ K, h *heldRow[K, R]) bool { return h.needed < from && !h.changed })
 }
 
 // take hands over what was changed, to be written as it is now: copies of it where folding goes on meanwhile.
