@@ -167,13 +167,14 @@ type traffic struct {
 }
 
 // startTraffic begins a load of clients, each a person of the business who raises a task, looks whether the ledger remembers it,
-// completes it, and looks at the read models; and of one who only looks, so that in an outage, when all others may be about a
-// command, somebody is. It ends with finish, with abandon, or with the test.
+// completes it, and looks at the read models; of one who only looks, so that in an outage, when all others may be about a command, somebody
+// is; and of one who only raises tasks, for those whom one batch answers are all about a look together. It ends with finish, with abandon,
+// or with the test.
 func startTraffic(t *testing.T, operator *caller, clients int, business firm, pair commands.PairFields) *traffic {
 	t.Helper()
 	ctx, breakOff := context.WithCancel(t.Context())
 	l := &traffic{
-		acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, stop: make(chan struct{}), breakOff: breakOff, failures: make(chan error, clients+1),
+		acks: &acknowledged{answers: map[uuid.UUID]client.Answer{}}, stop: make(chan struct{}), breakOff: breakOff, failures: make(chan error, clients+2),
 	}
 	t.Cleanup(l.abandon)
 	work := func(round func(person *caller) error) {
@@ -195,6 +196,12 @@ func startTraffic(t *testing.T, operator *caller, clients int, business firm, pa
 	}
 	work(func(person *caller) error {
 		if err := l.look(ctx, person, business, pair); err != nil {
+			return err
+		}
+		return wait(ctx, callerPause)
+	})
+	work(func(person *caller) error {
+		if _, _, err := l.raise(ctx, person, business); err != nil {
 			return err
 		}
 		return wait(ctx, callerPause)
@@ -241,10 +248,7 @@ func (l *traffic) abandon() {
 
 // round is what a client does again and again.
 func (l *traffic) round(ctx context.Context, person *caller, business firm, pair commands.PairFields) error {
-	id, done := uuid.New(), uuid.New()
-	raised, err := l.persist(ctx, person, id, "RaiseTask", commands.RaiseTask{
-		ClientID: business.id, Section: domain.Sales, Title: "Categorise an invoice", ExternalRef: id.String(), GoTo: "https://app.example/sales",
-	})
+	id, raised, err := l.raise(ctx, person, business)
 	if err != nil {
 		return err
 	}
@@ -256,10 +260,19 @@ func (l *traffic) round(ctx context.Context, person *caller, business firm, pair
 	if err := json.Unmarshal(receipt, &remembered); err != nil || remembered.Position != raised.Position {
 		return fmt.Errorf("the receipt of %s is %s, but the answer was position %d", id, receipt, raised.Position)
 	}
-	if _, err := l.persist(ctx, person, done, "CompleteTask", commands.CompleteTask{TaskID: domain.TaskID(business.id, id.String())}); err != nil {
+	if _, err := l.persist(ctx, person, uuid.New(), "CompleteTask", commands.CompleteTask{TaskID: domain.TaskID(business.id, id.String())}); err != nil {
 		return err
 	}
 	return l.look(ctx, person, business, pair)
+}
+
+// raise raises a task, whose external reference is the command's id.
+func (l *traffic) raise(ctx context.Context, person *caller, business firm) (id uuid.UUID, raised client.Answer, err error) {
+	id = uuid.New()
+	raised, err = l.persist(ctx, person, id, "RaiseTask", commands.RaiseTask{
+		ClientID: business.id, Section: domain.Sales, Title: "Categorise an invoice", ExternalRef: id.String(), GoTo: "https://app.example/sales",
+	})
+	return id, raised, err
 }
 
 // look asks the read models.
