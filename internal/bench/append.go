@@ -104,43 +104,29 @@ func (c AppendConfig) contestants(ctx context.Context, s *scratch, record []byte
 	return append(append(contestants, messageDBs...), postgresCopy(record)), nil
 }
 
-// load is one thing that is measured: a contestant at a number of clients.
-type load struct {
-	contestant
-	clients int
-}
-
-// run measures every contestant at every load, round after round, and reports.
+// run measures every contestant at every number of clients, and reports.
 func (c AppendConfig) run(ctx context.Context, s *scratch, contestants []contestant, report *Report) error {
-	var loads []load
+	var turns []turn
 	for i, clients := range c.Clients {
 		for _, contestant := range contestants {
-			if contestant.single && i == 0 {
-				loads = append(loads, load{contestant, 1})
-			} else if !contestant.single {
-				loads = append(loads, load{contestant, clients})
+			if contestant.single && i > 0 {
+				continue
 			}
+			at := clients
+			if contestant.single {
+				at = 1
+			}
+			turns = append(turns, turn{contestant.name, at, func(ctx context.Context) (figure, error) {
+				return c.measure(ctx, s, contestant, at)
+			}})
 		}
 	}
-	figures := make([][]figure, len(loads))
-	steps := steps{watch: c.Progress, total: c.Rounds * len(loads)}
-	for round := range c.Rounds {
-		for i, load := range loads {
-			steps.begin("round %d of %d: %s at %d clients", round+1, c.Rounds, load.name, load.clients)
-			figure, err := c.measure(ctx, s, load)
-			if err != nil {
-				return fmt.Errorf("measure %s at %d clients: %w", load.name, load.clients, err)
-			}
-			figures[i] = append(figures[i], figure)
-		}
+	figures, err := takeTurns(ctx, c.Rounds, c.Progress, turns)
+	if err != nil {
+		return err
 	}
 	for _, contestant := range contestants {
-		report.Notes = append(report.Notes, contestant.name+": "+contestant.note)
-		for i, load := range loads {
-			if load.name == contestant.name {
-				report.add(load.name, load.clients, eventsPerSecond, figures[i])
-			}
-		}
+		report.tell(contestant.name, contestant.note, eventsPerSecond, turns, figures)
 		switch contestant.name {
 		case ledgerName:
 		case nodesName:
@@ -152,14 +138,14 @@ func (c AppendConfig) run(ctx context.Context, s *scratch, contestants []contest
 	return nil
 }
 
-// measure measures one load once, in a database of its own.
-func (c AppendConfig) measure(ctx context.Context, s *scratch, load load) (measured figure, err error) {
-	db, err := s.freshFrom(ctx, load.template)
+// measure measures a contestant once, in a database of its own.
+func (c AppendConfig) measure(ctx context.Context, s *scratch, contestant contestant, clients int) (measured figure, err error) {
+	db, err := s.freshFrom(ctx, contestant.template)
 	if err != nil {
 		return figure{}, err
 	}
 	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	writer, err := load.begin(ctx, db, load.clients)
+	writer, err := contestant.begin(ctx, db, clients)
 	if err != nil {
 		return figure{}, err
 	}
@@ -167,14 +153,14 @@ func (c AppendConfig) measure(ctx context.Context, s *scratch, load load) (measu
 	if err := writer.fill(ctx, c.Preload); err != nil {
 		return figure{}, fmt.Errorf("preload: %w", err)
 	}
-	sample, err := measure(ctx, load.clients, c.Timing, func(ctx context.Context, client int) (int, error) {
-		return load.rows, writer.write(ctx, client)
+	sample, err := measure(ctx, clients, c.Timing, func(ctx context.Context, client int) (int, error) {
+		return contestant.rows, writer.write(ctx, client)
 	})
 	if err != nil {
 		return figure{}, err
 	}
 	measured = sample.figure()
-	if load.rows > 1 {
+	if contestant.rows > 1 {
 		measured.latency = nil // nobody waits for a COPY
 	}
 	return measured, nil

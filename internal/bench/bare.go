@@ -30,7 +30,7 @@ func bareAnswers(ctx context.Context, s *scratch) ([]answering, error) {
 	return []answering{
 		{
 			name: insertName,
-			note: "a bare handler of the same requests to raise a task, which decides nothing and answers each after " + insert.note,
+			note: fmt.Sprintf("a bare handler of requests to raise a task, which decides nothing and answers each after %s The record has %d bytes.", insert.note, len(record)),
 			begin: func(ctx context.Context, clients int) (operation, func() error, error) {
 				return beginInserts(ctx, s, insert, clients)
 			},
@@ -76,11 +76,14 @@ func beginBare(ctx context.Context, clients int, work func(context.Context) erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen: %w", err)
 	}
+	at, err := newServer("http://"+listener.Addr().String(), uuid.NewString())
+	if err != nil {
+		return nil, nil, errors.Join(err, listener.Close())
+	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(serving, listener, bareHandler(work), slog.New(slog.DiscardHandler)) }()
 	offices := make([]*office, clients)
-	at, err := newServer("http://"+listener.Addr().String(), uuid.NewString())
 	for i := range offices {
 		offices[i] = &office{conn: conn{server: at}, run: uuid.NewString()}
 	}
@@ -92,9 +95,6 @@ func beginBare(ctx context.Context, clients int, work func(context.Context) erro
 		err := hangUp(offices)
 		stop()
 		return errors.Join(err, <-served)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, end())
 	}
 	return submit, end, nil
 }

@@ -71,26 +71,22 @@ func Command(ctx context.Context, config CommandConfig) (report Report, err erro
 	return report, err
 }
 
-// run measures every way of answering at every number of clients, round after round, and reports.
+// run measures every way of answering at every number of clients, and reports.
 func (c CommandConfig) run(ctx context.Context, ways []answering, report *Report) error {
-	figures := make([][]figure, len(ways)*len(c.Clients))
-	steps := steps{watch: c.Progress, total: c.Rounds * len(figures)}
-	for round := range c.Rounds {
-		for i := range figures {
-			way, clients := ways[i%len(ways)], c.Clients[i/len(ways)]
-			steps.begin("round %d of %d: %s of %d clients", round+1, c.Rounds, way.name, clients)
-			sample, err := way.measure(ctx, clients, c.Timing)
-			if err != nil {
-				return fmt.Errorf("measure %s of %d clients: %w", way.name, clients, err)
-			}
-			figures[i] = append(figures[i], sample.figure())
+	var turns []turn
+	for _, clients := range c.Clients {
+		for _, way := range ways {
+			turns = append(turns, turn{way.name, clients, func(ctx context.Context) (figure, error) {
+				return way.measure(ctx, clients, c.Timing)
+			}})
 		}
 	}
+	figures, err := takeTurns(ctx, c.Rounds, c.Progress, turns)
+	if err != nil {
+		return err
+	}
 	for i, way := range ways {
-		report.Notes = append(report.Notes, way.name+": "+way.note)
-		for j, clients := range c.Clients {
-			report.add(way.name, clients, commandsPerSecond, figures[j*len(ways)+i])
-		}
+		report.tell(way.name, way.note, commandsPerSecond, turns, figures)
 		if i > 0 {
 			report.compare(ways[0].name, way.name)
 		}
@@ -98,13 +94,17 @@ func (c CommandConfig) run(ctx context.Context, ways []answering, report *Report
 	return nil
 }
 
-func (a answering) measure(ctx context.Context, clients int, timing Timing) (s sample, err error) {
+func (a answering) measure(ctx context.Context, clients int, timing Timing) (measured figure, err error) {
 	submit, end, err := a.begin(ctx, clients)
 	if err != nil {
-		return sample{}, err
+		return figure{}, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	return measure(ctx, clients, timing, submit)
+	sample, err := measure(ctx, clients, timing, submit)
+	if err != nil {
+		return figure{}, err
+	}
+	return sample.figure(), nil
 }
 
 // ledgerAnswers is the ledger itself.

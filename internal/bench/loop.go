@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -67,4 +68,29 @@ func measure(ctx context.Context, clients int, timing Timing, work operation) (s
 		return sample{}, err
 	}
 	return closedLoop(ctx, clients, timing.Duration, work)
+}
+
+// turn is one thing that is measured in turns with others.
+type turn struct {
+	name    string
+	clients int
+	measure func(ctx context.Context) (figure, error)
+}
+
+// takeTurns measures things in turns, round after round, so that what disturbs the machine meanwhile disturbs all of them. It gives the
+// figures of each.
+func takeTurns(ctx context.Context, rounds int, watch Progress, turns []turn) ([][]figure, error) {
+	figures := make([][]figure, len(turns))
+	steps := steps{watch: watch, total: rounds * len(turns)}
+	for round := range rounds {
+		for i, turn := range turns {
+			steps.begin("round %d of %d: %s at %d clients", round+1, rounds, turn.name, turn.clients)
+			figure, err := turn.measure(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("measure %s at %d clients: %w", turn.name, turn.clients, err)
+			}
+			figures[i] = append(figures[i], figure)
+		}
+	}
+	return figures, nil
 }

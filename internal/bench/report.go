@@ -109,6 +109,16 @@ func (r *Report) add(name string, clients int, unit string, figures []figure) {
 	r.Results = append(r.Results, result)
 }
 
+// tell adds what a thing is and what its turns came to.
+func (r *Report) tell(name, note, unit string, turns []turn, figures [][]figure) {
+	r.Notes = append(r.Notes, name+": "+note)
+	for i, turn := range turns {
+		if turn.name == name {
+			r.add(name, turn.clients, unit, figures[i])
+		}
+	}
+}
+
 // compare adds how many times as fast one thing was as another at each of its loads. A thing that was not measured is left out.
 func (r *Report) compare(of, to string) {
 	for _, one := range r.Results {
