@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,28 @@ const (
 	restRatio        = 4                      // times as long as the last page took: models that follow a busy log take a fifth of the time
 	maxRest          = 250 * time.Millisecond // between two pages at the log's end
 )
+
+// engineLimits are the limits that matter to what an engine does. Tests make them small.
+type engineLimits struct {
+	live      int // bytes of records whose rows are held of the live generations; the others are about those that are filled
+	page      int // events
+	batch     int // bytes of records whose rows are written at once
+	appending int // bytes of records whose rows are written at once by generations that append
+	together  int // generations that one transaction writes
+	memory    int // bytes of records whose rows are held
+	last      int // events that are folded with the swap, while nobody can follow
+}
+
+func limitsOf(dialect sqldb.Dialect) engineLimits {
+	limits := engineLimits{
+		live: maxLiveMemory, page: eventstore.MaxPageEvents, batch: maxPostgresBatch, appending: maxAppending,
+		together: 1, memory: maxFillingMemory, last: eventstore.MaxPageEvents,
+	}
+	if dialect == sqldb.SQLite { // which has one writer, and waits for the disk at each commit
+		limits.batch, limits.appending, limits.together = maxSQLiteBatch, math.MaxInt, math.MaxInt
+	}
+	return limits
+}
 
 // Fact is one event of the log as a fold sees it: decoded once for all models, which only read it.
 type Fact struct {

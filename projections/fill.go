@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -24,28 +23,6 @@ const (
 	pagesAhead       = 8                // that are decoded before they are folded
 	maxAtOnce        = 4                // transactions that write, index or drop generations at the same time
 )
-
-// engineLimits are the limits that matter to what an engine does. Tests make them small.
-type engineLimits struct {
-	live      int // bytes of records whose rows are held of the live generations; the others are about those that are filled
-	page      int // events
-	batch     int // bytes of records whose rows are written at once
-	appending int // bytes of records whose rows are written at once by generations that append
-	together  int // generations that one transaction writes
-	memory    int // bytes of records whose rows are held
-	last      int // events that are folded with the swap, while nobody can follow
-}
-
-func limitsOf(dialect sqldb.Dialect) engineLimits {
-	limits := engineLimits{
-		live: maxLiveMemory, page: eventstore.MaxPageEvents, batch: maxPostgresBatch, appending: maxAppending,
-		together: 1, memory: maxFillingMemory, last: eventstore.MaxPageEvents,
-	}
-	if dialect == sqldb.SQLite { // which has one writer, and waits for the disk at each commit
-		limits.batch, limits.appending, limits.together = maxSQLiteBatch, math.MaxInt, math.MaxInt
-	}
-	return limits
-}
 
 // decoded is a page of the log, or why it could not be read.
 type decoded struct {
