@@ -31,7 +31,7 @@ const (
 	maxQueryAttempts = 3                      // of a query whose tables were replaced under it
 	rollbackTimeout  = 5 * time.Second        // for a transaction that has only read to end
 	restRatio        = 4                      // times as long as the last page took: models that follow a busy log take a fifth of the time
-	maxRest          = 250 * time.Millisecond // between two pages at the log's end
+	maxRest          = 500 * time.Millisecond // between two pages at the log's end
 )
 
 // engineLimits are the limits that matter to what an engine does. Tests make them small.
