@@ -26,7 +26,7 @@ const (
 // own, so that searching is the same on both databases.
 func directoryModel() model {
 	return model{
-		name: "directory", version: 2,
+		name: "directory", version: 3,
 		streams: []string{domain.AccountStream, domain.PartnershipStream},
 		tables:  []table{directory.table, directoryTerms.table},
 		fold:    foldDirectory,
@@ -46,9 +46,7 @@ type directoryRow struct {
 	profile         domain.Profile
 	pendingRevision int // the one under review; 0: none
 	pending         domain.Profile
-	sortName        string // display name, country and city of the approved revision, folded
-	country         string
-	city            string
+	sortName        string // display name of the approved revision, folded
 }
 
 var directory = mapping[uuid.UUID, directoryRow]{
@@ -56,7 +54,7 @@ var directory = mapping[uuid.UUID, directoryRow]{
 		name: "directory", key: 1,
 		columns: []column{
 			{"consultancy_id", identifier}, {"closed", boolean}, {"in_standing", boolean}, {"unlisted", boolean}, {"listed", boolean}, {"listed_at", integer},
-			{"revision", integer}, {"profile", text}, {"pending_revision", integer}, {"pending", text}, {"sort_name", text}, {"country", text}, {"city", text},
+			{"revision", integer}, {"profile", text}, {"pending_revision", integer}, {"pending", text}, {"sort_name", text},
 		},
 		indexes: []string{"listed, sort_name, consultancy_id"},
 	},
@@ -65,7 +63,7 @@ var directory = mapping[uuid.UUID, directoryRow]{
 	fields: func(r *directoryRow) []any {
 		return []any{
 			&r.consultancyID, &r.closed, &r.inStanding, &r.unlisted, &r.listed, at(&r.listedAt),
-			&r.revision, asJSON(&r.profile), &r.pendingRevision, asJSON(&r.pending), &r.sortName, &r.country, &r.city,
+			&r.revision, asJSON(&r.profile), &r.pendingRevision, asJSON(&r.pending), &r.sortName,
 		}
 	},
 }
@@ -79,6 +77,8 @@ const (
 	serviceTerm   termKind = "service"
 	specialtyTerm termKind = "specialty"
 	languageTerm  termKind = "language"
+	countryTerm   termKind = "country"
+	cityTerm      termKind = "city"
 )
 
 // directoryTerm is a word or tag, folded, by which the approved revision of a profile is found. The row is nothing but its key.
@@ -179,7 +179,7 @@ func (r *directoryRow) apply(fact *Fact, terms *rows[directoryTerm, directoryTer
 func (r *directoryRow) publish() {
 	r.revision, r.profile = r.pendingRevision, r.pending
 	r.pendingRevision, r.pending = 0, domain.Profile{}
-	r.sortName, r.country, r.city = foldText(r.profile.DisplayName), foldText(r.profile.Country), foldText(r.profile.City)
+	r.sortName = foldText(r.profile.DisplayName)
 }
 
 // replaceTerms makes a consultancy findable by what its new approved revision says, and no more by what the old one said.
@@ -196,7 +196,9 @@ func replaceTerms(terms *rows[directoryTerm, directoryTerm], consultancyID uuid.
 func termsOf(consultancyID uuid.UUID, p domain.Profile) (terms []directoryTerm) {
 	add := func(kind termKind, texts ...string) {
 		for _, text := range texts {
-			terms = append(terms, directoryTerm{consultancyID, kind, firstRunes(text, maxTermRunes)})
+			if text != "" { // as in the profile of one that has none
+				terms = append(terms, directoryTerm{consultancyID, kind, firstRunes(text, maxTermRunes)})
+			}
 		}
 	}
 	for _, text := range slices.Concat([]string{p.DisplayName, p.Description, p.City}, p.Services, p.Specialties) {
@@ -205,6 +207,8 @@ func termsOf(consultancyID uuid.UUID, p domain.Profile) (terms []directoryTerm) 
 	add(serviceTerm, foldTexts(p.Services)...)
 	add(specialtyTerm, foldTexts(p.Specialties)...)
 	add(languageTerm, foldTexts(p.Languages)...)
+	add(countryTerm, foldText(p.Country))
+	add(cityTerm, foldText(p.City))
 	return terms
 }
 
@@ -304,12 +308,6 @@ func (q DirectoryQuery) condition(ctx context.Context, v view, searched []string
 			condition += " AND EXISTS (SELECT 1 FROM {directory_terms} t WHERE t.consultancy_id = d.consultancy_id AND " + term + " LIMIT 1 OFFSET 0)"
 		}
 	}
-	if q.Country != "" {
-		condition += " AND d.country = " + args.add(foldText(q.Country))
-	}
-	if q.City != "" {
-		condition += " AND d.city = " + args.add(foldText(q.City))
-	}
 	return condition, args, nil
 }
 
@@ -323,7 +321,7 @@ func (q DirectoryQuery) terms(args *arguments, searched []string) (terms []strin
 	for _, filter := range []struct {
 		kind  termKind
 		value string
-	}{{serviceTerm, q.Service}, {specialtyTerm, q.Specialty}, {languageTerm, q.Language}} {
+	}{{serviceTerm, q.Service}, {specialtyTerm, q.Specialty}, {languageTerm, q.Language}, {countryTerm, q.Country}, {cityTerm, q.City}} {
 		if filter.value != "" {
 			terms = append(terms, fmt.Sprintf("t.kind = '%s' AND t.term = %s", filter.kind, args.add(firstRunes(foldText(filter.value), maxTermRunes))))
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,7 @@ func (w *world) logInOften(user uuid.UUID, pair domain.Pair, grant uuid.UUID, ti
 func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 	t.Parallel()
 	const limit, ours, others, othersEach = 5, 500, 100, 20
+	const bounds = 2 // rows: the first and the last of those that may be open
 	w := &world{ledger: newLedger(t, sqldbtest.Postgres(t))}
 	w.engine = w.open()
 	w.run(w.engine)
@@ -46,17 +48,24 @@ func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 	for range others {
 		w.logInOften(uuid.New(), domain.Pair{ConsultancyID: uuid.New(), ClientID: uuid.New()}, uuid.New(), othersEach)
 	}
+	w.pass(2 * domain.MaxSessionLasts)
+	quiet := w.now.Add(-time.Minute)
+	w.logIn(jordi, pair)
+	w.logIn(jordi, pair)
 	ctx := w.settled()
 	_, err := w.db.Write.ExecContext(ctx, "ANALYZE")
 	require.NoError(t, err)
 
 	page := Paging{Limit: limit}
-	sessions := func(viewer Viewer, q AccessQuery) func(view) (int, error) {
+	log := func(viewer Viewer, q SessionLogQuery) func(view) (int, error) {
 		q.Paging = page
 		return func(v view) (int, error) {
-			page, err := querySessions(ctx, v, viewer, SessionLogQuery{AccessQuery: q})
+			page, err := querySessions(ctx, v, viewer, q)
 			return len(page.Items), err
 		}
+	}
+	sessions := func(viewer Viewer, q AccessQuery) func(view) (int, error) {
+		return log(viewer, SessionLogQuery{AccessQuery: q})
 	}
 	for name, query := range map[string]struct {
 		ask         func(view) (items int, err error)
@@ -67,6 +76,9 @@ func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 		"the log-ins of a person, to the client":    {sessions(soler.viewer(), AccessQuery{Client: soler.id, User: jordi.UserID}), limit, limit + 1},
 		"the log-ins of a firm":                     {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id}), limit, limit + 1},
 		"the log-ins of a firm to a client's books": {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id, Client: soler.id}), limit, limit + 1},
+		"who of a firm is logged in":                {sessions(vidal.viewer(), AccessQuery{Consultancy: vidal.id, LiveOnly: true}), 2, 2 + bounds},
+		"who is logged in to a client's books":      {sessions(soler.viewer(), AccessQuery{Client: soler.id, LiveOnly: true}), 2, 2 + bounds},
+		"who of a firm was, when nobody was":        {log(vidal.viewer(), SessionLogQuery{AccessQuery: AccessQuery{Consultancy: vidal.id}, OpenAt: quiet}), 0, bounds},
 		"what a person may do and has done": {func(v view) (int, error) {
 			page, err := queryAccess(ctx, v, ViewerFor(jordi), AccessQuery{User: jordi.UserID, Paging: page})
 			return len(page.Items), err
@@ -118,6 +130,8 @@ func TestASearchReadsNoMoreOfTheDirectoryThanItShows(t *testing.T) {
 		"one's name":                          {DirectoryQuery{Text: "n42", Paging: page}, 1, 1},
 		"one's name and a word that all have": {DirectoryQuery{Text: "tax n42", Service: "bookkeeping", Language: "es", Paging: page}, 1, 1},
 		"a tag that nobody has":               {DirectoryQuery{Text: "tax", Specialty: "farms", Paging: page}, 0, 0},
+		"a city where nobody is":              {DirectoryQuery{City: "Vic", Paging: page}, 0, 0},
+		"a country where nobody is":           {DirectoryQuery{Country: "PT", Paging: page}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, w.engine.read(ctx, func(v view) error {

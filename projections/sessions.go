@@ -15,7 +15,7 @@ import (
 // the access model.
 func sessionsModel() model {
 	return model{
-		name: "sessions", version: 4,
+		name: "sessions", version: 5,
 		streams: []string{domain.SessionStream},
 		tables:  []table{sessions.table, sessionGrants.table},
 		fold:    foldSessions,
@@ -48,7 +48,7 @@ var sessions = mapping[uuid.UUID, sessionRow]{
 			{"grant_id", identifier}, {"access_epoch", integer}, {"standing_epoch", integer}, {"permissions", text}, {"purpose", text}, {"opened_at", integer}, {"expires_at", integer},
 			{"closed_at", integer}, {"reason", text},
 		},
-		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position", "collaboration_id, position"},
+		indexes: []string{"client_id, position", "consultancy_id, position", "user_id, position", "collaboration_id, position", "opened_at, position"},
 	},
 	key:  func(r *sessionRow) uuid.UUID { return r.sessionID },
 	args: func(id uuid.UUID) []any { return []any{id} },
@@ -130,9 +130,14 @@ func sessionStatus(now string) string {
 		WHEN g.expires_at <= ` + now + ` THEN 'expired' ELSE 'open' END`
 }
 
-// openAt is the SQL for whether a session g was open at a moment, as far as it had not lost its access by then.
-func openAt(moment string) string {
-	return "g.opened_at <= " + moment + " AND g.closed_at > " + moment + " AND g.expires_at > " + moment
+// openAt is the SQL for whether a session g was open at a moment, as far as it had not lost its access by then. It can only have been
+// opened within the longest term of one before that, and the log has its events in the order of time: so the positions of the first and
+// the last one opened then keep a query from all that were opened before and since.
+func openAt(args *arguments, moment time.Time) string {
+	at, since := args.add(moment.UnixMicro()), args.add(moment.Add(-domain.MaxSessionLasts).UnixMicro())
+	return "g.closed_at > " + at + " AND g.expires_at > " + at + " AND g.opened_at <= " + at +
+		" AND g.position >= (SELECT s.position FROM {sessions} s WHERE s.opened_at > " + since + " ORDER BY s.opened_at, s.position LIMIT 1)" +
+		" AND g.position <= (SELECT s.position FROM {sessions} s WHERE s.opened_at <= " + at + " ORDER BY s.opened_at DESC, s.position DESC LIMIT 1)"
 }
 
 // sessionLine is an item with what its page is made from.
@@ -202,11 +207,10 @@ func querySessions(ctx context.Context, v view, viewer Viewer, q SessionLogQuery
 	}
 	kept := "TRUE"
 	if q.LiveOnly {
-		condition, kept = condition+" AND "+openAt(now), kept+" AND g.lost_at > "+now
+		condition, kept = condition+" AND "+openAt(&args, v.now), kept+" AND g.lost_at > "+now
 	}
 	if !q.OpenAt.IsZero() {
-		then := args.add(q.OpenAt.UnixMicro())
-		condition, kept = condition+" AND "+openAt(then), kept+" AND g.lost_at > "+then
+		condition, kept = condition+" AND "+openAt(&args, q.OpenAt), kept+" AND g.lost_at > "+args.add(q.OpenAt.UnixMicro())
 	}
 	end := " ORDER BY g.position DESC LIMIT " + args.add(limit+1)
 	page := "SELECT * FROM {sessions} g WHERE " + condition
