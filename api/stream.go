@@ -95,7 +95,7 @@ func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	defer following.Wait()
 	defer cancel()
 	following.Go(func() {
-		ended <- e.Store.Follow(ctx, eventstore.Checkpoint{Position: after}, func(ctx context.Context, page []eventstore.Record) error {
+		ended <- followLog(ctx, e.Store, wanted.stream, after, func(ctx context.Context, page []eventstore.Record) error {
 			select {
 			case pages <- page:
 				return nil
@@ -122,6 +122,29 @@ func (e *edge) follow(ctx context.Context, w http.ResponseWriter, r *http.Reques
 			return nil // the answer has begun; the caller comes back with Last-Event-ID
 		}
 	}
+}
+
+// followLog hands over the log after a position, page after page as it grows. Of one stream it hands over first what that holds already,
+// which is little however long the log is; then the log, of which the stream is only a part.
+func followLog(ctx context.Context, store *eventstore.Store, stream eventstore.StreamID, after int64, handle func(context.Context, []eventstore.Record) error) error {
+	if stream != (eventstore.StreamID{}) {
+		source, err := openSource(ctx, store, stream, after)
+		if err != nil {
+			return err
+		}
+		for more := true; more; {
+			page, err := source.next(ctx, scanReadItems)
+			if err == nil && len(page) > 0 {
+				err = handle(ctx, page)
+			}
+			if err != nil {
+				return err
+			}
+			more = len(page) == scanReadItems
+		}
+		after = max(source.after, source.head)
+	}
+	return store.Follow(ctx, eventstore.Checkpoint{Position: after}, handle)
 }
 
 // writePage writes those events of a page that are wanted and the actor's to see, who must still be a member of their account.
