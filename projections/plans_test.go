@@ -35,7 +35,8 @@ func (w *world) logInOften(user uuid.UUID, pair domain.Pair, grant uuid.UUID, ti
 func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 	t.Parallel()
 	const limit, ours, others, othersEach = 5, 500, 100, 20
-	const bounds = 2 // rows: the first and the last of those that may be open
+	const bounds = 2    // rows: the first and the last of those that may be open
+	const planning = 12 // rows, from the ends of the indexes, that Postgres looks at to estimate what a range holds
 	w := &world{ledger: newLedger(t, sqldbtest.Postgres(t))}
 	w.engine = w.open()
 	w.run(w.engine)
@@ -53,8 +54,7 @@ func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 	w.logIn(jordi, pair)
 	w.logIn(jordi, pair)
 	ctx := w.settled()
-	_, err := w.db.Write.ExecContext(ctx, "ANALYZE")
-	require.NoError(t, err)
+	require.NoError(t, w.engine.Rebuild(ctx, "", nil), "after which Postgres knows what the tables hold")
 
 	page := Paging{Limit: limit}
 	log := func(viewer Viewer, q SessionLogQuery) func(view) (int, error) {
@@ -94,7 +94,7 @@ func TestQueriesReadNoMoreLogInsThanTheyShow(t *testing.T) {
 				items, err := query.ask(v)
 				require.NoError(t, err)
 				require.Equal(t, query.items, items)
-				require.LessOrEqual(t, rowsRead(t, v, "sessions")-before, query.most)
+				require.LessOrEqual(t, rowsRead(t, v, "sessions")-before, query.most+planning)
 				return nil
 			}))
 		})
