@@ -20,7 +20,7 @@ import (
 )
 
 // analyzeTarget is Postgres's statistics target for tables that were just filled: 3,000 rows of each are looked at, for a tenth of the
-// time that its own 100 takes. Autovacuum refines that later.
+// time that its own 100 takes. Autovacuum refines that as they grow.
 const analyzeTarget = 10
 
 // Rebuild fills a new generation of the named model (empty: of all) from the log beside the live one, and swaps it in with one
@@ -331,8 +331,8 @@ func replace(ctx context.Context, tx *sql.Tx, group []follower) error {
 	return nil
 }
 
-// analyze has Postgres look at what the new generations hold. It would do so by itself a minute later, and until then take their tables
-// for what they are not: a query for one page would gather all rows and sort them.
+// analyze has Postgres look at what the new generations hold. It would do so by itself a minute later, and guess until then: to show the
+// latest log-ins of a person it would gather all of them and sort them.
 func (e *Engine) analyze(ctx context.Context, group []follower) error {
 	if e.db.Dialect != sqldb.Postgres {
 		return nil
