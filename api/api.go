@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -158,15 +159,19 @@ func (e *edge) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store") // answers name people, and differ by who asks
-	if missing, pattern := e.mux.Handler(r); pattern == "" {
-		e.refuse(w, r, noRoute(missing, r))
+	route, pattern := e.mux.Handler(r)
+	if pattern == "" {
+		e.refuse(w, r, noRoute(route, r))
 		return
 	}
 	if err := checkRepeats(r); err != nil {
 		e.refuse(w, r, err)
 		return
 	}
-	e.mux.ServeHTTP(w, r)
+	if strings.Contains(pattern, "{") { // the mux looks again, for what the path says there
+		route = e.mux
+	}
+	route.ServeHTTP(w, r)
 }
 
 // checkRepeats refuses what could be read in two ways: a header or parameter that is given twice, or a query that is no query.
@@ -175,6 +180,9 @@ func checkRepeats(r *http.Request) error {
 		if len(r.Header.Values(name)) > 1 {
 			return domain.Invalid(name, "must be given once")
 		}
+	}
+	if r.URL.RawQuery == "" {
+		return nil
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

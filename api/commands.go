@@ -18,10 +18,11 @@ import (
 // addCommands adds an operation for each command of the list.
 func (e *edge) addCommands() {
 	for _, spec := range e.Executor.Registry.Specs() {
+		count := e.metrics.command(spec.Name)
 		e.handle(keyRequired, e.commandOperation(spec), func(w http.ResponseWriter, r *http.Request, actor domain.Actor) error {
 			started := time.Now()
 			answer, err := e.execute(w, r, actor, spec.Name)
-			e.metrics.command(spec.Name, err, time.Since(started))
+			count(err, time.Since(started))
 			if err != nil {
 				return err
 			}

@@ -83,6 +83,9 @@ func traceParent(header string) string {
 
 // checkJSON refuses a body that does not claim to be JSON: so no web page can send one without the browser asking first.
 func checkJSON(contentType string) error {
+	if contentType == "application/json" {
+		return nil
+	}
 	media, parameters, err := mime.ParseMediaType(contentType)
 	charset := parameters["charset"]
 	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {

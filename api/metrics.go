@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,16 +38,21 @@ func newMetrics(e *edge) *metrics {
 	return m
 }
 
-// command counts a command and its outcome.
-func (m *metrics) command(name string, err error, took time.Duration) {
-	m.seconds.WithLabelValues(name).Observe(took.Seconds())
-	code := "accepted"
-	if p, ok := errors.AsType[*Problem](err); ok {
-		code = p.Code
-	} else if err != nil {
-		code = ledgerError(err).Code
+// command counts the outcomes of one command. What nearly all of them count is looked up once, by the first: commands that nobody submits
+// are not told of.
+func (m *metrics) command(name string) func(err error, took time.Duration) {
+	seconds := sync.OnceValue(func() prometheus.Observer { return m.seconds.WithLabelValues(name) })
+	accepted := sync.OnceValue(func() prometheus.Counter { return m.commands.WithLabelValues(name, "accepted") })
+	return func(err error, took time.Duration) {
+		seconds().Observe(took.Seconds())
+		if err == nil {
+			accepted().Inc()
+		} else if p, ok := errors.AsType[*Problem](err); ok {
+			m.commands.WithLabelValues(name, p.Code).Inc()
+		} else {
+			m.commands.WithLabelValues(name, ledgerError(err).Code).Inc()
+		}
 	}
-	m.commands.WithLabelValues(name, code).Inc()
 }
 
 // logCollector asks the store and what follows the log how far they are whenever somebody reads the metrics. What does not answer is
