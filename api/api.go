@@ -28,7 +28,7 @@ import (
 	"github.com/collabledger/collabledger/webhooks"
 )
 
-// RequestTimeout bounds the work on one request; only the live stream may last longer.
+// RequestTimeout bounds the work on one request. A command may take up to deadlineShare longer, and the live stream as long as it is read.
 const RequestTimeout = 20 * time.Second
 
 // Config is what the edge serves.
@@ -66,6 +66,7 @@ type edge struct {
 	mux         *http.ServeMux
 	huma        huma.API
 	metrics     *metrics
+	deadlines   deadlines       // of commands
 	ending      context.Context // ends the streams
 	streams     chan struct{}   // holds one for each open stream
 }

@@ -21,7 +21,7 @@ func (e *edge) addCommands() {
 		count := e.metrics.command(spec.Name)
 		e.handle(keyRequired, e.commandOperation(spec), func(w http.ResponseWriter, r *http.Request, actor domain.Actor) error {
 			started := time.Now()
-			answer, err := e.execute(w, r, actor, spec.Name)
+			answer, err := e.execute(e.deadlines.from(started), w, r, actor, spec.Name)
 			count(err, time.Since(started))
 			if err != nil {
 				return err
@@ -40,7 +40,7 @@ func (e *edge) addCommands() {
 }
 
 // execute hands a request's command to the executor, which decodes and checks the body.
-func (e *edge) execute(w http.ResponseWriter, r *http.Request, actor domain.Actor, name string) (commands.Answer, error) {
+func (e *edge) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, actor domain.Actor, name string) (commands.Answer, error) {
 	request, err := commandRequest(r.Header, actor, name)
 	if err != nil {
 		return commands.Answer{}, err
@@ -48,8 +48,6 @@ func (e *edge) execute(w http.ResponseWriter, r *http.Request, actor domain.Acto
 	if request.Body, err = readBody(w, r); err != nil {
 		return commands.Answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), RequestTimeout)
-	defer cancel()
 	return e.Executor.Execute(ctx, request)
 }
 
