@@ -169,7 +169,7 @@ func (e *edge) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, err)
 		return
 	}
-	if strings.Contains(pattern, "{") { // the mux looks again, for what the path says there
+	if strings.Contains(pattern, "{") { // what the path says there a handler gets only from the mux itself, which looks again
 		route = e.mux
 	}
 	route.ServeHTTP(w, r)

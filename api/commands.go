@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +20,7 @@ func (e *edge) addCommands() {
 		count := e.metrics.command(spec.Name)
 		e.handle(keyRequired, e.commandOperation(spec), func(w http.ResponseWriter, r *http.Request, actor domain.Actor) error {
 			started := time.Now()
-			answer, err := e.execute(e.deadlines.from(started), w, r, actor, spec.Name)
+			answer, err := e.execute(w, r, actor, spec.Name)
 			count(err, time.Since(started))
 			if err != nil {
 				return err
@@ -40,7 +39,7 @@ func (e *edge) addCommands() {
 }
 
 // execute hands a request's command to the executor, which decodes and checks the body.
-func (e *edge) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, actor domain.Actor, name string) (commands.Answer, error) {
+func (e *edge) execute(w http.ResponseWriter, r *http.Request, actor domain.Actor, name string) (commands.Answer, error) {
 	request, err := commandRequest(r.Header, actor, name)
 	if err != nil {
 		return commands.Answer{}, err
@@ -48,7 +47,7 @@ func (e *edge) execute(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if request.Body, err = readBody(w, r); err != nil {
 		return commands.Answer{}, err
 	}
-	return e.Executor.Execute(ctx, request)
+	return e.Executor.Execute(e.deadlines.from(time.Now()), request) // from now on, however slowly the body came
 }
 
 // commandRequest reads what the headers say of a command.

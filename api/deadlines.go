@@ -18,7 +18,7 @@ type deadlines struct {
 	renew  time.Time // when the next one is due
 }
 
-// from is the context of a command that begins now.
+// from is the context of a command whose body has come by now.
 func (d *deadlines) from(now time.Time) context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
