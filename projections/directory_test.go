@@ -94,7 +94,7 @@ func TestTheDirectoryListsOnlyPartnersInStandingWhoWishIt(t *testing.T) {
 
 		l.do(operator, commands.TerminatePartnership{ConsultancyID: vidal.id, Reason: "terms_breached"})
 		require.Empty(t, listed(), "terminated")
-		require.Zero(t, terms(t, engine), "and found by nothing any more")
+		require.Zero(t, number(t, engine, "SELECT count(*) FROM {directory_terms}"), "and found by nothing any more")
 		l.do(vidal.owner, commands.ApplyForPartnership{ConsultancyID: vidal.id})
 		l.do(operator, commands.AcceptPartnership{ConsultancyID: vidal.id})
 		require.Empty(t, listed(), "who is accepted again begins with a new profile")
@@ -183,18 +183,4 @@ func TestAProfileOfVeryLongWordsIsListedAndFound(t *testing.T) {
 		l.do(operator, commands.ApproveProfile{ConsultancyID: vidal.id, Revision: 1})
 		require.Equal(t, []string{"Vidal"}, found(t, l.caughtUp(), DirectoryQuery{Text: strings.Repeat("Ñ", maxSearchRunes)}))
 	})
-}
-
-// terms counts by what the profiles of the directory are found.
-func terms(t *testing.T, engine *Engine) (count int) {
-	require.NoError(t, engine.read(t.Context(), func(v view) error {
-		counts, err := collect(t.Context(), v, "SELECT count(*) FROM {directory_terms}", nil, func(scan func(...any) error) (n int, err error) {
-			err = scan(&n)
-			return n, err
-		})
-		require.NoError(t, err)
-		count = counts[0]
-		return nil
-	}))
-	return count
 }

@@ -90,19 +90,25 @@ func streamIDs(page []*Fact) []uuid.UUID {
 }
 
 // counted is the sum of what a model has counted.
-func counted(t *testing.T, engine *Engine, name string) (sum int) {
+func counted(t *testing.T, engine *Engine, name string) int {
+	t.Helper()
+	return number(t, engine, "SELECT COALESCE(SUM(events), 0) FROM {"+name+"}")
+}
+
+// number is the one number that a query of the read models answers.
+func number(t *testing.T, engine *Engine, query string) (answer int) {
 	t.Helper()
 	require.NoError(t, engine.read(t.Context(), func(v view) error {
-		found, err := collect(t.Context(), v, "SELECT COALESCE(SUM(events), 0) FROM {"+name+"}", nil, func(scan func(...any) error) (n int, err error) {
+		found, err := collect(t.Context(), v, query, nil, func(scan func(...any) error) (n int, err error) {
 			err = scan(&n)
 			return n, err
 		})
 		if err == nil {
-			sum = found[0]
+			answer = found[0]
 		}
 		return err
 	}))
-	return sum
+	return answer
 }
 
 // statusOf is the status of one model.
